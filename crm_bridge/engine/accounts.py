@@ -1,0 +1,155 @@
+"""One account, connected: its adapter, its gate, its own table, and who its server says we are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crm_bridge.adapter import Account, Adapter, Settings
+from crm_bridge.engine.lanes import Lanes
+from crm_bridge.engine.plan import same
+from crm_bridge.errors import BridgeError, SettingsError, Unreachable
+from crm_bridge.guard import Guard
+from crm_bridge.model.abilities import Operation, Profile
+from crm_bridge.model.plans import Batch
+from crm_bridge.model.records import Record, RecordRef, State
+
+
+@dataclass(slots=True)
+class Connected:
+    """An account that can be called.
+
+    Attributes:
+        crm: Its name in the settings.
+        settings: Its typed settings.
+        adapter: The translator.
+        guard: Its gate.
+        account: Who the server said we are when it was connected.
+        profile: What this very account can do, with the settings' marks in it.
+        lanes: Threads for calls.
+        seen_at: When that was, by the guard's clock.
+    """
+
+    crm: str
+    settings: Settings
+    adapter: Adapter
+    guard: Guard
+    account: Account
+    profile: Profile
+    lanes: Lanes
+    seen_at: float = 0.0
+
+    def spell(self, kind: str, id_: str) -> RecordRef:
+        """An address as the vendor spells it.
+
+        Raises:
+            SettingsError: No record can have it; nothing is asked of the vendor.
+        """
+        try:
+            kind = self.adapter.spell_kind(kind)
+            return RecordRef(self.crm, kind, self.adapter.spell_id(kind, id_))
+        except ValueError as error:
+            raise SettingsError(
+                f"{self.crm}:{kind}/{id_!r} is no address: {error}.",
+                detail="Nothing was asked of the vendor.", code="malformed_id",
+            ) from None
+
+    def spell_kind(self, kind: str) -> str:
+        """A kind as the vendor names it; raises SettingsError where none can be named so."""
+        try:
+            return self.adapter.spell_kind(kind)
+        except ValueError as error:
+            raise SettingsError(f"{self.crm}:{kind!r} is no kind: {error}.") from None
+
+    def judged(self, record: Record) -> Record:
+        """The record with its state by marks: fields decide where the vendor has no such state."""
+        if record.state is not State.LIVE:
+            return record
+        state = state_by_marks(record, self.profile)
+        return record if state is None else dataclasses.replace(record, state=state)
+
+    def batches(self, refs: Iterable[RecordRef]) -> Iterator[Batch]:
+        """Refs of one kind as batches for `read`."""
+        from crm_bridge.engine.lanes import batched
+
+        for part in batched(refs, self.profile.read_batch):
+            yield Batch(self.crm, part[0].kind, None, part)
+
+    def read(self, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
+        """Read records of one kind whole, in lanes; each answer is held against what was asked.
+
+        Raises:
+            BridgeError: The first that any call raised.
+        """
+        found: dict[RecordRef, Record] = {}
+        trouble: BaseException | None = None
+        for batch, result in self.lanes.each(self._read_one, self.batches(refs)):
+            if isinstance(result, BaseException):
+                trouble = trouble or result
+            else:
+                found.update(result)
+            del batch
+        if trouble is not None:
+            raise contained(trouble, self.crm)
+        return found
+
+    def _read_one(self, batch: Batch) -> dict[RecordRef, Record]:
+        asked = set(batch.refs)
+        found: dict[RecordRef, Record] = {}
+        for record in self.adapter.read(batch):
+            if record.ref not in asked or record.ref in found:
+                raise Unreachable(
+                    f"{self.crm} answered for {record.ref}, which was not asked for or came twice.",
+                    answered=True,
+                )
+            found[record.ref] = self.judged(record)
+        for ref in asked - set(found):
+            # No word of it at all: neither there nor gone.
+            found[ref] = Record(ref, State.GONE, unreadable=True)
+        return found
+
+
+def state_by_marks(record: Record, profile: Profile) -> State | None:
+    """The state that the marker fields tell; None where they tell none. A lock never decides."""
+    for operation, state in ((Operation.VOID, State.VOIDED), (Operation.ARCHIVE, State.ARCHIVED)):
+        marks = {
+            name: value
+            for name, value in profile.marks_for(record.ref.kind, operation).items()
+            if name != profile.lock
+        }
+        if marks and all(same(record.fields.get(n), v) for n, v in marks.items()):
+            return state
+    return None
+
+
+def with_marks(profile: Profile, marks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Profile:
+    """The table with the settings' marks in place of the defaults, kind by kind.
+
+    Raises:
+        SettingsError: A mark is for an operation that is not `void` or `archive`.
+    """
+    merged: dict[str, dict[Operation, Mapping[str, Any]]] = {
+        kind: dict(by) for kind, by in profile.marks.items()
+    }
+    for kind, by in marks.items():
+        own = profile.aliases.get(kind, kind)
+        for name, fields in by.items():
+            if name not in ("void", "archive"):
+                raise SettingsError(
+                    f"marks.{kind}: {name!r} is not marked by fields; only void and archive are."
+                )
+            default = merged.get("*", {})
+            merged.setdefault(own, dict(default))[Operation(name)] = fields
+    return dataclasses.replace(profile, marks=merged)
+
+
+def contained(error: BaseException, crm: str) -> BridgeError:
+    """Whatever an adapter raised, as an error of ours; a plugin's own fault is named as one."""
+    if isinstance(error, BridgeError):
+        return error
+    return Unreachable(
+        f"the adapter of {crm} failed by itself: {type(error).__name__}.",
+        answered=True, detail=str(error)[:200],
+    )

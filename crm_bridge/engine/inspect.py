@@ -1,0 +1,247 @@
+"""Goes and looks: what goes along with a record, to any depth, and which conditions it meets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
+from typing import Any
+
+from crm_bridge.engine.accounts import Connected, contained
+from crm_bridge.engine.plan import same
+from crm_bridge.engine.spool import Spool
+from crm_bridge.model.abilities import CascadeRule, Effect, Operation
+from crm_bridge.model.plans import Batch, Lazy, Touch
+from crm_bridge.model.records import Condition, Record, RecordRef, is_empty
+
+MAX_DEPTH = 6
+"""Levels of children of children that are walked; vendors' own cascades are shallower."""
+
+_TAKEN_ALONG = (Effect.FOLLOWS, Effect.MAY_FOLLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A child that goes along, or may.
+
+    Attributes:
+        root: The target that takes it along, however deep it lies.
+        rule: The relation by which it was reached.
+        record: The whole of it.
+    """
+
+    root: RecordRef
+    rule: CascadeRule
+    record: Record
+
+
+def digest_of_ref(ref: RecordRef) -> bytes:
+    """Eight bytes that stand for an address in a set of a million."""
+    return blake2b(str(ref).encode(), digest_size=8).digest()
+
+
+def rules_for(
+    connected: Connected, kind: str, operations: Collection[Operation]
+) -> list[CascadeRule]:
+    """The relations of a kind that these operations have an effect on."""
+    return [
+        rule
+        for rule in connected.adapter.relations(kind)
+        if rule.operation is None or rule.operation in operations
+    ]
+
+
+def followers(
+    connected: Connected,
+    operations: Collection[Operation],
+    parents: Sequence[RecordRef],
+    left_out: Callable[[RecordRef], bool] = lambda ref: False,
+) -> Iterator[Follower]:
+    """Everything that goes along with these records of one kind, each once, to any depth.
+
+    Args:
+        connected: The account.
+        operations: What is done to the parents.
+        parents: Records of one kind.
+        left_out: Tells refs that are not to be followed, since they are targets themselves.
+
+    Raises:
+        BridgeError: A call went wrong.
+    """
+    seen: set[RecordRef] = set()
+    level = {ref: ref for ref in parents}
+    for _ in range(MAX_DEPTH):
+        by_kind: dict[str, list[RecordRef]] = {}
+        for ref in level:
+            by_kind.setdefault(ref.kind, []).append(ref)
+        work = [
+            (batch, rule)
+            for kind, refs in by_kind.items()
+            for rule in rules_for(connected, kind, operations)
+            if rule.effect in _TAKEN_ALONG
+            for batch in connected.batches(refs)
+        ]
+        below: dict[RecordRef, RecordRef] = {}
+        # Sorted, so that the first relation that reaches a record is the same one every time.
+        results = sorted(
+            connected.lanes.each(lambda w: list(connected.adapter.children(*w)), work),
+            key=lambda done: work.index(done[0]),
+        )
+        for (batch, rule), children in results:
+            if isinstance(children, BaseException):
+                raise contained(children, connected.crm)
+            for child in children:
+                if child.ref in seen or child.ref in level or left_out(child.ref):
+                    continue
+                seen.add(child.ref)
+                parent = parent_of(child, rule, batch)
+                root = level.get(parent, parent)
+                below[child.ref] = root
+                yield Follower(root, rule, connected.judged(child))
+        if not below:
+            return
+        level = below
+
+
+def parent_of(child: Record, rule: CascadeRule, batch: Batch) -> RecordRef:
+    """Which record of the batch a child hangs on, by the field or the link that the rule names."""
+    by_id = {ref.id: ref for ref in batch}
+    for value in _flat(child.fields.get(rule.via)):
+        if isinstance(value, str) and value in by_id:
+            return by_id[value]
+    for link in child.links:
+        if link.other.id in by_id:
+            return by_id[link.other.id]
+    return batch.refs[0]
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _flat(inner)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _flat(inner)
+    else:
+        yield value
+
+
+@dataclass(slots=True)
+class TouchBook:
+    """Counts what a plan reaches, each record in one touch only, the first that reaches it.
+
+    Attributes:
+        targets: Digests of the plan's own targets, which are never counted.
+    """
+
+    targets: set[bytes] = field(default_factory=set)
+    _counted: set[bytes] = field(default_factory=set)
+    _rows: dict[tuple[str, CascadeRule], tuple[int | None, Spool[RecordRef]]] = field(
+        default_factory=dict
+    )
+    calls: dict[str, int] = field(default_factory=dict)
+
+    def reach(
+        self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
+    ) -> None:
+        """Add what hangs on these records of one kind.
+
+        Raises:
+            BridgeError: A call went wrong.
+        """
+        if not refs:
+            return
+        before = connected.guard.calls
+        for follower in followers(connected, operations, refs, self._left_out):
+            self._add(connected.crm, follower.rule, follower.record.ref)
+        self.calls[connected.crm] = (
+            self.calls.get(connected.crm, 0) + connected.guard.calls - before
+        )
+        work = [
+            (batch, rule)
+            for rule in rules_for(connected, refs[0].kind, operations)
+            if rule.effect not in _TAKEN_ALONG
+            for batch in connected.batches(refs)
+        ]
+        counted = connected.lanes.each(lambda w: connected.adapter.count(*w), work)
+        for (_, rule), count in counted:
+            if isinstance(count, BaseException):
+                raise contained(count, connected.crm)
+            had, spool = self._row(connected.crm, rule)
+            total = None if had is None or count is None else had + count
+            self._rows[(connected.crm, rule)] = (total, spool)
+
+    def _left_out(self, ref: RecordRef) -> bool:
+        mark = digest_of_ref(ref)
+        return mark in self.targets or mark in self._counted
+
+    def _row(self, crm: str, rule: CascadeRule) -> tuple[int | None, Spool[RecordRef]]:
+        def decode(row: list[str]) -> RecordRef:
+            return RecordRef(crm, *row)
+
+        return self._rows.setdefault(
+            (crm, rule), (0, Spool(lambda ref: [ref.kind, ref.id], decode))
+        )
+
+    def _add(self, crm: str, rule: CascadeRule, ref: RecordRef) -> None:
+        self._counted.add(digest_of_ref(ref))
+        count, spool = self._row(crm, rule)
+        spool.append(ref)
+        self._rows[(crm, rule)] = (None if count is None else count + 1, spool)
+
+    def touches(self) -> tuple[Touch, ...]:
+        """What was reached, relations without a record left out."""
+        return tuple(
+            Touch(crm, rule, count, refs)
+            for (crm, rule), (count, refs) in self._rows.items()
+            if count != 0
+        )
+
+
+def meets(record: Record, condition: Condition) -> bool:
+    """Whether a record meets a condition, judged here and not by the vendor."""
+    value, wanted = record.fields.get(condition.field), condition.value
+    match condition.op:
+        case "is empty":
+            return is_empty(value)
+        case "is not empty":
+            return not is_empty(value)
+        case "=":
+            return same(value, wanted)
+        case "!=":
+            return not same(value, wanted)
+        case "in":
+            return any(same(value, one) for one in wanted)
+        case "contains":
+            return any(str(wanted) in str(one) for one in _flat(value) if one is not None)
+    left, right = _comparable(value), _comparable(wanted)
+    if left is None or right is None or type(left) is not type(right):
+        return False
+    return {
+        "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right
+    }[condition.op]
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        pass
+    try:
+        moment = datetime.fromisoformat(str(value))
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except ValueError:
+        return str(value)
+
+
+def refs_of(touch_refs: Lazy[RecordRef]) -> set[RecordRef]:
+    """The refs of a touch as a set; only for touches that are known to be small."""
+    return set(touch_refs)

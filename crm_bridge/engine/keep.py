@@ -1,0 +1,186 @@
+"""The capsule: every record as it is now, and the children that would follow, durable before a send."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+
+from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.inspect import followers
+from crm_bridge.engine.work import Item, Phase
+from crm_bridge.errors import BridgeError
+from crm_bridge.journal.store import Journal, Snapshot
+from crm_bridge.model.abilities import Operation, Support
+from crm_bridge.model.plans import Plan
+from crm_bridge.model.records import Record, RecordRef, State
+from crm_bridge.model.results import Outcome, Problem, Verdict, failed, skipped, unknown
+
+
+def keep(
+    items: Sequence[Item],
+    *,
+    plan: Plan,
+    run: str,
+    connected: Connected,
+    phases: Sequence[Phase],
+    journal: Journal,
+    announced: Mapping[str, Collection[str]],
+    tried: Mapping[RecordRef, Outcome | None],
+    taken: Collection[RecordRef] = (),
+) -> None:
+    """Read these items anew, settle those that moved, and keep the rest with what would follow.
+
+    Args:
+        items: Items of one kind, of one or several pages.
+        plan: The plan; each record must still be as it says.
+        run: The run.
+        connected: The account.
+        phases: What would be sent.
+        journal: Where the capsule goes.
+        announced: Child kind to the ids that the plan's touches announced; a child beyond them is a
+            conflict.
+        tried: Items that an earlier part of this run may have sent already, with what was known then.
+        taken: Records that this run took along already, as somebody's followers.
+
+    Raises:
+        JournalError: The capsule did not become durable; nothing may be sent.
+        BridgeError: The records could not be read.
+    """
+    now = connected.read([item.ref for item in items])
+    for item in items:
+        item.before = now[item.ref]
+        item.outcome = _judge(item, item.before, connected, phases, tried, taken)
+    going = [item for item in items if item.outcome is None]
+    if plan.operation is not Operation.RESTORE:
+        _with_followers(going, connected, phases, announced)
+    for page in sorted({(item.step, item.page) for item in going}):
+        kept: list[Snapshot] = []
+        for item in going:
+            if item.outcome is not None or (item.step, item.page) != page:
+                continue
+            assert item.before is not None
+            kept.append(Snapshot(item.before))
+            kept += [Snapshot(child, item.ref, "", "follows") for child in item.followers]
+        if kept:
+            org = connected.account.org
+            journal.keep(run, org, page[0], page[1], kept)
+
+
+def _judge(
+    item: Item, record: Record, connected: Connected, phases: Sequence[Phase],
+    tried: Mapping[RecordRef, Outcome | None], taken: Collection[RecordRef],
+) -> Outcome | None:
+    """What the fresh read settles: a verdict, or None where the item goes on."""
+    ref, last = item.ref, phases[-1].row
+    vendor_set = connected.profile.vendor_set
+    marked = last.support is Support.MARKED
+    known_only = item.target.evidence.startswith("journal")
+    if ref in tried:
+        return _tried(item, record, connected, phases, tried[ref])
+    if record.unreadable and known_only:
+        item.alone = True
+        return None
+    if record.unreadable:
+        return failed(ref, "unreadable", "it was read for the plan and cannot be read now.")
+    if record.state is last.gives and not marked and last.support is not Support.REMADE:
+        if ref in taken:
+            return Outcome(ref, Verdict.DONE, record.state, "read_back")
+        return Outcome(ref, Verdict.ALREADY, record.state, "read_back")
+    if record.fingerprint(vendor_set) != item.target.fingerprint:
+        if record.state is State.PENDING:
+            return skipped(ref, "pending", record.evidence or "it waits for an approval or a job.")
+        if record.locked and last.operation is not Operation.RESTORE:
+            return skipped(ref, "locked", "somebody locked it since the plan was made.")
+        return dataclasses.replace(
+            skipped(ref, "changed", "it is not as the plan saw it; make a new plan for it."),
+            state=record.state,
+        )
+    return None
+
+
+def _tried(
+    item: Item, record: Record, connected: Connected, phases: Sequence[Phase],
+    before: Outcome | None,
+) -> Outcome | None:
+    """For what may have been sent before this part of the run began: the read decides."""
+    ref = item.ref
+    item.hung = True
+    for phase in reversed(phases):
+        if phase.what == "create":
+            return _made(item, record, connected)
+        if phase.reached(item, record, connected):
+            if phase is phases[-1]:
+                return Outcome(ref, Verdict.DONE, record.state, "read_back")
+            item.start = phase.number + 1
+            return None
+    if record.state is State.PENDING:
+        return Outcome(
+            ref, Verdict.PENDING, State.PENDING, "read_back",
+            Problem("pending", record.evidence or "it still waits."),
+        )
+    if before is not None and before.verdict is Verdict.PENDING:
+        return failed(ref, "refused", "the approval was turned down; it is as it was.")
+    if record.unreadable:
+        return unknown(ref, "no read shows it, so nobody can say whether it was applied.")
+    if record.fingerprint(connected.profile.vendor_set) == item.target.fingerprint:
+        return None
+    return skipped(ref, "changed", "it is neither as the plan saw it nor where the run leads.")
+
+
+def _made(item: Item, record: Record, connected: Connected) -> Outcome | None:
+    """Whether a remake that was in doubt has been made; it is never made twice."""
+    if item.source is None:
+        return None
+    if type(connected.adapter).twin is _no_twin():
+        return unknown(item.ref, "whether it was made anew cannot be told; look in the vendor's page.")
+    twin = connected.adapter.twin(item.source)
+    if twin is not None:
+        return Outcome(item.ref, Verdict.DONE, State.LIVE, "read_back", new_ref=twin)
+    return None
+
+
+def _no_twin() -> object:
+    from crm_bridge.adapter import Adapter
+
+    return Adapter.twin
+
+
+def _with_followers(
+    going: Sequence[Item], connected: Connected, phases: Sequence[Phase],
+    announced: Mapping[str, Collection[str]],
+) -> None:
+    """Read the children that would follow, and leave out parents that gained one since the plan."""
+    if not going:
+        return
+    operations = {phase.row.operation for phase in phases}
+    by_ref = {item.ref: item for item in going}
+    for follower in followers(connected, operations, list(by_ref)):
+        item = by_ref.get(follower.root)
+        if item is None:
+            raise BridgeError(f"{follower.record.ref} hangs on nothing that the plan names.")
+        child = follower.record.ref
+        if child.id not in announced.get(child.kind, ()):
+            item.outcome = skipped(
+                item.ref, "changed", f"{child} hangs on it now, which the plan did not announce."
+            )
+        item.followers.append(follower.record)
+
+
+def restore_sources(
+    journal: Journal, items: Sequence[Item]
+) -> None:
+    """Give each item of a restore its snapshot from the run that took it, and its followers."""
+    by_run: dict[str, list[Item]] = {}
+    for item in items:
+        run, _, _ = item.target.source.partition(" ")
+        if run:
+            by_run.setdefault(run, []).append(item)
+    for run, some in by_run.items():
+        refs = [item.ref for item in some]
+        found = journal.snapshots(run, refs)
+        along = journal.followers(run, refs)
+        for item in some:
+            item.source = found.get(item.ref)
+            item.followers = [s.record for s in along.get(item.ref, [])]
+
+

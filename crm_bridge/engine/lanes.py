@@ -1,0 +1,102 @@
+"""Lanes: threads that only call. The main thread plans, writes the journal and hands out work."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Cut a sequence into tuples of at most `size`."""
+    from itertools import islice
+
+    walk = iter(items)
+    while batch := tuple(islice(walk, size)):
+        yield batch
+
+
+class Ask(Generic[T]):
+    """A request of a lane's to the main thread, which alone writes the journal.
+
+    Args:
+        what: What is to be made durable.
+    """
+
+    def __init__(self, what: T) -> None:
+        self.what = what
+        self._answer: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def granted(self) -> None:
+        """Tell the lane that it is durable."""
+        self._answer.put(None)
+
+    def refused(self, error: BaseException) -> None:
+        """Tell the lane that it is not."""
+        self._answer.put(error)
+
+    def wait(self) -> None:
+        """Wait for the main thread; raises what it was refused with."""
+        error = self._answer.get()
+        if error is not None:
+            raise error
+
+
+class Lanes:
+    """A pool of threads of one account; each enters its lane once.
+
+    Args:
+        count: Calls under way at once.
+        enter: Called in each thread before its first call.
+    """
+
+    def __init__(self, count: int, enter: Callable[[], None]) -> None:
+        self.count = max(1, count)
+        self._pool = ThreadPoolExecutor(self.count, "lane", initializer=enter)
+
+    def each(self, call: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R | BaseException]]:
+        """Make a call for each item; yields (item, result or what was raised), as they come."""
+        yield from self.serve(call, items, lambda ask: ask.granted())
+
+    def serve(
+        self, call: Callable[..., R], items: Iterable[T], answer: Callable[[Ask[Any]], None],
+        asks: bool = False,
+    ) -> Iterator[tuple[T, R | BaseException]]:
+        """As `each`; what lanes ask of the main thread is answered by `answer`, in this thread.
+
+        Args:
+            call: Called in a lane with the item, and with a function that sends an `Ask` where `asks`.
+            items: What to call it for.
+            answer: Handles an `Ask`.
+            asks: Whether `call` takes that second argument.
+        """
+        done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def work(item: T) -> None:
+            try:
+                result: Any = call(item, done.put) if asks else call(item)
+            except BaseException as error:
+                # A plugin may raise anything, SystemExit included; it is contained here.
+                result = error
+            done.put((item, result))
+
+        # The list is bounded by the caller (a stretch); never a whole plan.
+        waiting: Sequence[T] = list(items)
+        for item in waiting:
+            self._pool.submit(work, item)
+        left = len(waiting)
+        while left:
+            got = done.get()
+            if isinstance(got, Ask):
+                answer(got)
+                continue
+            left -= 1
+            yield got
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,442 @@
+"""One phase of some items: intents, calls in lanes, answers, read-back; again where that is safe."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.lanes import Ask, batched
+from crm_bridge.engine.verify import judge
+from crm_bridge.engine.work import Item, Phase, not_sent
+from crm_bridge.errors import BridgeError, Busy, PlanBlocked, Rejected, Unauthorized, Unreachable
+from crm_bridge.guard import NotSent, Permit
+from crm_bridge.journal.store import Entry, Journal
+from crm_bridge.model.plans import Batch
+from crm_bridge.model.records import Record, RecordRef
+from crm_bridge.model.results import Outcome, Problem, Verdict, failed, unknown
+
+MOST_TRIES = 6
+"""Times that a row which surely was not applied is sent again."""
+
+
+@dataclass(slots=True)
+class Street:
+    """What every send of a run has in common.
+
+    Attributes:
+        run: The run.
+        journal: The memory; only the main thread writes it.
+        connected: The account.
+        settle: Seconds that an unanswered write may still arrive.
+        check: Asked right before each write leaves; raises `NotSent`.
+        stopped: Why nothing new is to be sent; None while the run goes on.
+        tell: Tells observers.
+        batch: Number of the last batch.
+    """
+
+    run: str
+    journal: Journal
+    connected: Connected
+    settle: float
+    check: Callable[[], None]
+    stopped: Callable[[], str | None]
+    tell: Callable[..., None]
+    rest: Callable[[float], None]
+    batch: int = 0
+    handles: dict[int, str] = field(default_factory=dict)
+
+    def entry(self, stage: str, item: Item, kind: str, **more: Any) -> Entry:
+        """An entry about records of one page."""
+        return Entry(
+            stage, self.run, self.connected.crm, self.connected.account.org, kind,
+            item.step, item.page, **more,
+        )
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """A batch on its way: its items, its leave, and the number of its attempt."""
+
+    number: int
+    batch: Batch
+    items: tuple[Item, ...]
+    permit: Permit
+    attempt: int
+
+
+def send(street: Street, phase: Phase, items: Sequence[Item]) -> None:
+    """Bring items through one phase; each leaves with an outcome, or without one where it got through.
+
+    An item that got through has `after` as it was read back, and no outcome: the next phase, or the
+    end of the street, takes it from there.
+
+    Raises:
+        JournalError: An intent or an outcome could not be made durable.
+    """
+    todo = list(items)
+    while todo:
+        why = street.stopped()
+        if why is not None:
+            _stop(todo, why)
+            return
+        again: list[Item] = []
+        for item in todo:
+            item.answer = None
+        _round(street, phase, todo)
+        asked = [item for item in todo if item.answer is not None]
+        _not_applied(phase, asked, again)
+        _settle(street, phase, [i for i in asked if i not in again], again)
+        todo = again
+
+
+def _stop(items: Iterable[Item], why: str) -> None:
+    for item in items:
+        if item.outcome is None:
+            hung = item.doubts > 0
+            item.outcome = (
+                unknown(item.ref, f"an answer was lost, and the run stopped ({why}).")
+                if hung else not_sent(item.ref, why)
+            )
+
+
+def _parcels(street: Street, phase: Phase, items: Sequence[Item]) -> list[_Parcel]:
+    """Items as batches of one page each, no larger than the row allows; some travel alone."""
+    row, size = phase.row, max(1, phase.row.batch)
+    groups: dict[Any, list[Item]] = {}
+    for item in items:
+        # A list that comes from one page stays on it, so that its verdict has one place.
+        key: Any = (item.step, item.page if not row.job else 0, item.group)
+        groups.setdefault((*key, item.ref) if item.alone else key, []).append(item)
+    parcels = []
+    for some in groups.values():
+        for part in batched(some, 1 if some[0].alone else size):
+            street.batch += 1
+            refs = tuple(item.ref for item in part)
+            permit = Permit(frozenset(refs), row.sends, street.check)
+            tries = max(item.tries for item in part) + 1
+            batch = Batch(street.connected.crm, phase.step.kind, row, refs)
+            parcels.append(_Parcel(street.batch, batch, part, permit, tries))
+    return parcels
+
+
+def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
+    """Make the intents durable, hand the batches to lanes, and write down what came back."""
+    parcels = _parcels(street, phase, items)
+    street.journal.append(
+        *(
+            street.entry(
+                "intent", p.items[0], p.batch.kind, batch=p.number, attempt=p.attempt,
+                body={
+                    "ids": p.batch.ids,
+                    "operation": phase.row.operation.value,
+                    "phase": phase.number,
+                    "what": phase.what,
+                    "way": phase.row.way,
+                    "sends": phase.row.sends,
+                },
+            )
+            for p in parcels
+        )
+    )
+    street.tell("intent", len(items))
+
+    def answer(ask: Ask[Any]) -> None:
+        number, handle = ask.what
+        parcel = next(p for p in parcels if p.number == number)
+        try:
+            street.journal.append(
+                street.entry(
+                    "job", parcel.items[0], parcel.batch.kind, batch=number,
+                    body={"handle": handle, "ids": parcel.batch.ids},
+                )
+            )
+        except BaseException as error:
+            ask.refused(error)
+            raise
+        ask.granted()
+
+    login = street.connected.guard.login
+    results = street.connected.lanes.serve(
+        lambda parcel, put: _call(street, phase, parcel, put), parcels, answer, asks=True
+    )
+    renew = False
+    for parcel, result in results:
+        renew = _read_answer(street, phase, parcel, result) or renew
+        street.journal.append(_outcome_entry(street, parcel))
+        street.tell("answer", len(parcel.items))
+    if renew:
+        _renew(street, login)
+
+
+def _call(
+    street: Street, phase: Phase, parcel: _Parcel, put: Callable[[Any], None]
+) -> list[Outcome]:
+    """In a lane: make the batch's write."""
+    adapter, guard, batch = street.connected.adapter, street.connected.guard, parcel.batch
+    for item in parcel.items:
+        item.tries += 1
+    with guard.permitted(parcel.permit):
+        if phase.what in ("fields", "lock"):
+            changes = [phase.changes(item, street.connected) for item in parcel.items]
+            return list(adapter.update([c for c in changes if c is not None]))
+        if phase.what == "create":
+            return list(adapter.create([_snapshot(item) for item in parcel.items]))
+        verb: Callable[..., Iterable[Outcome]] = getattr(adapter, phase.row.operation.value)
+        if not phase.row.job:
+            return list(verb(batch))
+
+        class Saving:
+            def save(self, handle: str) -> None:
+                street.handles[parcel.number] = handle
+                ask = Ask((parcel.number, handle))
+                put(ask)
+                ask.wait()
+
+        return list(verb(batch, Saving()))
+
+
+def _snapshot(item: Item) -> Record:
+    assert item.source is not None, "a remake without a snapshot is settled by the plan"
+    return item.source
+
+
+def _read_answer(street: Street, phase: Phase, parcel: _Parcel, result: Any) -> bool:
+    """Match what came back to the items; returns whether a new login may help."""
+    renew = False
+    for item in parcel.items:
+        item.sent_at = parcel.permit.at
+    if isinstance(result, BaseException):
+        renew = _trouble(street, parcel, result)
+    else:
+        _match(phase, parcel, result)
+    return renew
+
+
+def _match(phase: Phase, parcel: _Parcel, outcomes: Sequence[Outcome]) -> None:
+    """Row by row; rows missing, doubled or strange make theirs, or all, unknown."""
+    asked = {item.ref: item for item in parcel.items}
+    found: dict[RecordRef, Outcome] = {}
+    strange = False
+    for outcome in outcomes:
+        if not isinstance(outcome, Outcome) or outcome.ref not in asked or outcome.ref in found:
+            strange = True
+            continue
+        found[outcome.ref] = outcome
+    for ref, item in asked.items():
+        if strange:
+            item.answer = unknown(ref, "the answer named records that were not asked for.")
+        else:
+            item.answer = found.get(ref) or unknown(ref, "the answer did not name it.")
+        if parcel.permit.sent == 0 and item.answer.verdict is Verdict.DONE:
+            item.answer = unknown(ref, "the adapter says done and sent nothing.")
+        item.evidence = "row" if len(asked) == 1 else "list"
+    del phase
+
+
+def _trouble(street: Street, parcel: _Parcel, error: BaseException) -> bool:
+    """A call that raised: turned away, refused, or in doubt."""
+    sent, guard = parcel.permit.sent > 0, street.connected.guard
+    if isinstance(error, NotSent) or not sent:
+        if isinstance(error, PlanBlocked):
+            guard.halt("target")
+        elif isinstance(error, Unauthorized) and not error.renewable:
+            guard.halt("login")
+        elif isinstance(error, BridgeError):
+            if not isinstance(error, (NotSent, Busy, Unauthorized)):
+                guard.halt("unreachable" if isinstance(error, Unreachable) else "adapter")
+        else:
+            guard.halt("adapter")
+        for item in parcel.items:
+            item.answer = not_sent(item.ref, guard.halted or str(error))
+        return isinstance(error, Unauthorized) and error.renewable
+    if isinstance(error, Busy):
+        for item in parcel.items:
+            item.answer = dataclasses.replace(
+                failed(item.ref, "busy", error.summary, vendor_code=error.vendor_code), passing=True
+            )
+        return False
+    if isinstance(error, Unauthorized):
+        if not error.renewable:
+            guard.halt("login")
+        for item in parcel.items:
+            item.answer = dataclasses.replace(
+                failed(item.ref, "unauthorized", error.summary, vendor_code=error.vendor_code,
+                       request_id=error.request_id),
+                passing=True,
+            )
+        return error.renewable
+    if isinstance(error, Rejected):
+        for item in parcel.items:
+            code = "divide" if error.divisible and len(parcel.items) > 1 else "refused"
+            item.answer = failed(
+                item.ref, code, str(error), vendor_code=error.vendor_code,
+                request_id=error.request_id,
+            )
+        _divide(parcel)
+        return False
+    if isinstance(error, Unreachable) and not error.sent:
+        for item in parcel.items:
+            item.answer = dataclasses.replace(
+                failed(item.ref, "unreachable", error.summary), passing=True
+            )
+        return False
+    told = str(error) if isinstance(error, BridgeError) else type(error).__name__
+    for item in parcel.items:
+        item.answer = unknown(
+            item.ref, f"the answer was lost: {told}", request_id=getattr(error, "request_id", None)
+        )
+    return False
+
+
+def _divide(parcel: _Parcel) -> None:
+    """Halves of a list that was refused whole travel apart, down to single records."""
+    half = (len(parcel.items) + 1) // 2
+    for number, item in enumerate(parcel.items):
+        item.group = (*item.group, int(number >= half))
+
+
+def _outcome_entry(street: Street, parcel: _Parcel) -> Entry:
+    words = {Verdict.DONE: "applied", Verdict.PENDING: "applied", Verdict.UNKNOWN: "unknown"}
+    rows = []
+    for item in parcel.items:
+        assert item.answer is not None
+        verdict, problem = item.answer.verdict, item.answer.problem
+        word = words.get(verdict, "refused")
+        if parcel.permit.sent == 0:
+            word = "not_sent"
+        rows.append([item.ref.id, word, problem.code if problem else item.answer.evidence])
+    return street.entry(
+        "outcome", parcel.items[0], parcel.batch.kind, batch=parcel.number,
+        attempt=parcel.attempt, body={"rows": rows, "sent": parcel.permit.sent},
+    )
+
+
+def _renew(street: Street, login: int) -> None:
+    try:
+        street.connected.guard.log_in_again(login)
+    except Unauthorized:
+        street.connected.guard.halt("login")
+    except BridgeError:
+        street.connected.guard.halt("target")
+
+
+def _not_applied(phase: Phase, items: Sequence[Item], again: list[Item]) -> None:
+    """Rows that surely were not applied, for a reason that passes: they are sent again."""
+    for item in items:
+        assert item.answer is not None
+        problem = item.answer.problem
+        if problem is not None and problem.code == "not_sent":
+            item.outcome = item.answer
+            again_ = False
+        else:
+            again_ = item.answer.passing and item.tries < MOST_TRIES
+        if item.answer.passing and problem is not None and problem.code == "busy":
+            again_ = True  # the guard bounds these waits, and halts when they are vain
+        if again_:
+            if problem is not None and problem.code not in ("busy", "unauthorized", "unreachable"):
+                item.alone = True  # a row lock: serially, in smaller batches
+            again.append(item)
+    del phase
+
+
+def _settle(street: Street, phase: Phase, items: Sequence[Item], again: list[Item]) -> None:
+    """Read back everything that may have had an effect, and judge it by what is found."""
+    waiting = [i for i in items if i.outcome is None]
+    doubtful = [i for i in waiting if _verdict(i) is Verdict.UNKNOWN]
+    for item in doubtful:
+        item.doubts += 1
+        item.hung = True
+    _wait(street, phase, doubtful)
+    for attempt in range(3):
+        _read_back(street, phase, waiting)
+        lagging = [i for i in waiting if _lags(street, phase, i)]
+        if not lagging or attempt == 2:
+            break
+        street.rest(min(1.0, street.settle / 4) * (attempt + 1))
+        waiting = lagging
+    for item in items:
+        if item.outcome is None:
+            judge(street.connected, phase, item, again)
+
+
+def _verdict(item: Item) -> Verdict:
+    assert item.answer is not None
+    return item.answer.verdict
+
+
+def _lags(street: Street, phase: Phase, item: Item) -> bool:
+    """Said to be done and not seen yet: looked at again before it is believed or not."""
+    return (
+        _verdict(item) is Verdict.DONE
+        and item.after is not None
+        and not item.after.unreadable
+        and phase.what != "create"
+        and not phase.reached(item, item.after, street.connected)
+        and item.after.state.value != "pending"
+    )
+
+
+def _wait(street: Street, phase: Phase, doubtful: Sequence[Item]) -> None:
+    """Wait until no earlier request for these can still arrive."""
+    if not doubtful:
+        return
+    clock = street.connected.guard.clock
+    latest = max((i.sent_at for i in doubtful if i.sent_at is not None), default=clock())
+    by_page: dict[tuple[int, int], list[Item]] = {}
+    for item in doubtful:
+        by_page.setdefault((item.step, item.page), []).append(item)
+    street.journal.append(
+        *(
+            street.entry("settle", some[0], phase.step.kind, body={"ids": [i.ref.id for i in some]})
+            for some in by_page.values()
+        )
+    )
+    street.rest(max(0.0, latest + street.settle - clock()))
+
+
+def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
+    """Read what was sent; a remake is read by the ref that the vendor gave it."""
+    if not items:
+        return
+    look: dict[RecordRef, Item] = {}
+    for item in items:
+        new = item.answer.new_ref if item.answer else None
+        if phase.what == "create" and new is None:
+            continue
+        look[new or item.ref] = item
+    try:
+        found: dict[RecordRef, Record] = street.connected.read(list(look)) if look else {}
+    except BridgeError as error:
+        for item in items:
+            item.after = None
+            if item.answer is not None and item.answer.verdict is Verdict.DONE:
+                item.answer = dataclasses.replace(
+                    item.answer, verdict=Verdict.UNKNOWN,
+                    problem=Problem("unknown", f"it could not be read back: {error.summary}"),
+                )
+        return
+    for ref, item in look.items():
+        item.after = found[ref]
+    by_page: dict[tuple[int, int], list[Item]] = {}
+    for item in look.values():
+        by_page.setdefault((item.step, item.page), []).append(item)
+    street.journal.append(
+        *(
+            street.entry(
+                "readback", some[0], phase.step.kind,
+                body={"rows": [[i.ref.id, _seen(i.after)] for i in some]},
+            )
+            for some in by_page.values()
+        )
+    )
+
+
+def _seen(record: Record | None) -> str:
+    if record is None or record.unreadable:
+        return "unreadable"
+    return record.state.value
+
+

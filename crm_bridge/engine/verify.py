@@ -1,0 +1,201 @@
+"""Reads back and judges: the reply is a hint, the read-back is the proof; unknown is never rounded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from crm_bridge.adapter import Adapter
+from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.plan import same
+from crm_bridge.engine.work import Item, Phase
+from crm_bridge.model.abilities import Operation
+from crm_bridge.model.records import Record, RecordRef, State, is_empty
+from crm_bridge.model.results import Outcome, Problem, Verdict, failed, unknown
+
+
+def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> None:
+    """Decide one item after its read-back: through, an outcome, or once more.
+
+    `item.outcome` stays None where it got through this phase.
+    """
+    answer, after = item.answer, item.after
+    assert answer is not None
+    if phase.what == "create":
+        _judge_made(connected, item, again)
+        return
+    if after is not None and phase.reached(item, after, connected):
+        return
+    if after is not None and after.state is State.PENDING:
+        item.outcome = Outcome(
+            item.ref, Verdict.PENDING, State.PENDING, "read_back",
+            Problem("pending", after.evidence or "it waits for an approval or a job."),
+            details=answer.details,
+        )
+        return
+    if after is None or after.unreadable:
+        _judge_unseen(phase, item, answer)
+        return
+    if answer.verdict is Verdict.PENDING:
+        item.outcome = answer
+    elif answer.problem is not None and answer.problem.code == "divide":
+        again.append(item)
+    elif answer.verdict is Verdict.UNKNOWN:
+        if _untouched(connected, item, after) and item.doubts < 2:
+            again.append(item)
+        elif _untouched(connected, item, after):
+            item.outcome = _as_found(
+                failed(item.ref, "not_applied", "two answers were lost, and it is as it was."), after
+            )
+        else:
+            item.outcome = _as_found(
+                unknown(item.ref, "an answer was lost, and it is neither as it was nor as it should be."),
+                after,
+            )
+    elif answer.verdict in (Verdict.DONE, Verdict.ALREADY):
+        item.outcome = _as_found(
+            failed(item.ref, "not_applied", "the vendor said done, and a read shows that it is not."),
+            after,
+        )
+    else:
+        item.outcome = _as_found(answer, after)
+
+
+def _as_found(outcome: Outcome, record: Record) -> Outcome:
+    return dataclasses.replace(outcome, state=record.state)
+
+
+def _untouched(connected: Connected, item: Item, after: Record) -> bool:
+    without = connected.profile.vendor_set
+    return item.before is not None and after.fingerprint(without) == item.before.fingerprint(without)
+
+
+def _judge_unseen(phase: Phase, item: Item, answer: Outcome) -> None:
+    """No read shows it: the vendor's row decides, or that it was seen before and is seen no more."""
+    seen_before = item.before is not None and not item.before.unreadable
+    row = item.evidence == "row" and item.after is not None
+    hides = phase.row.gives is not State.LIVE
+    if answer.verdict is Verdict.DONE and hides and (row or seen_before):
+        return
+    if answer.verdict is Verdict.UNKNOWN and hides and seen_before and item.after is not None:
+        # It was there, we asked for it to go, and it is no longer there.
+        return
+    if answer.verdict is Verdict.FAILED and answer.problem and answer.problem.code != "divide":
+        item.outcome = answer
+        return
+    told = answer.problem.message if answer.problem else "no read shows it."
+    item.outcome = unknown(item.ref, told)
+
+
+def _judge_made(connected: Connected, item: Item, again: list[Item]) -> None:
+    answer, after = item.answer, item.after
+    assert answer is not None
+    if answer.new_ref is not None and after is not None and after.state is State.LIVE:
+        return
+    if answer.verdict is Verdict.UNKNOWN:
+        can_tell = type(connected.adapter).twin is not Adapter.twin
+        twin = connected.adapter.twin(item.source) if can_tell and item.source else None
+        if twin is not None:
+            item.answer = dataclasses.replace(answer, verdict=Verdict.DONE, new_ref=twin)
+            item.after = connected.read([twin])[twin]
+            return
+        if can_tell and item.doubts < 2:
+            again.append(item)
+            return
+        item.outcome = unknown(item.ref, "whether it was made anew cannot be told; look for it.")
+    elif answer.verdict is Verdict.DONE:
+        item.outcome = unknown(item.ref, "it was made anew, and cannot be read back.")
+        if answer.new_ref is not None:
+            item.outcome = dataclasses.replace(item.outcome, new_ref=answer.new_ref)
+    elif answer.problem is not None and answer.problem.code == "divide":
+        again.append(item)
+    else:
+        item.outcome = answer
+
+
+def differences(
+    before: Record, after: Record, vendor_set: Sequence[str], same_as: Mapping[str, str] | None = None
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """What differs between a snapshot and a record as it is now.
+
+    Args:
+        before: The snapshot.
+        after: The record now; a field that it does not name is empty.
+        vendor_set: Fields that the vendor writes itself.
+        same_as: Old ids to new ones: a value that names an old id equals one that names the new.
+
+    Returns:
+        Field to [before, after]: those that matter, and those that the vendor sets.
+    """
+    ids = same_as or {}
+    matter: dict[str, list[Any]] = {}
+    theirs: dict[str, list[Any]] = {}
+    for name in {*before.fields, *after.fields}:
+        was, now = before.fields.get(name), after.fields.get(name)
+        if (is_empty(was) and is_empty(now)) or same(repoint(was, ids), now):
+            continue
+        (theirs if name in vendor_set else matter)[name] = [was, now]
+
+    def told(record: Record) -> set[tuple[str, str, str, str]]:
+        return {
+            (k.name, k.other.kind, ids.get(k.other.id, k.other.id), k.label or "")
+            for k in record.links
+        }
+
+    if lost := told(before) - told(after):
+        matter["links"] = [sorted(map(list, lost)), None]
+    return matter, theirs
+
+
+def repoint(value: Any, ids: Mapping[str, str]) -> Any:
+    """A value with old ids replaced by new ones, wherever a whole text is an id."""
+    if not ids:
+        return value
+    if isinstance(value, str):
+        return ids.get(value, value)
+    if isinstance(value, list):
+        return [repoint(inner, ids) for inner in value]
+    if isinstance(value, dict):
+        return {name: repoint(inner, ids) for name, inner in value.items()}
+    return value
+
+
+def looked_at_again(
+    outcome: Outcome, record: Record, gives: State | None, operation: Operation,
+    restored_by_us: Callable[[RecordRef], bool],
+) -> Outcome:
+    """What a later look makes of an outcome: it settles what was open, and names what moved.
+
+    Args:
+        outcome: As the run left it.
+        record: As it is now.
+        gives: Where the operation should have brought it.
+        operation: What was asked for.
+        restored_by_us: Whether a later run of this journal brought it back.
+    """
+    state = None if record.unreadable else record.state
+    if outcome.verdict in (Verdict.PENDING, Verdict.BY_HAND, Verdict.UNKNOWN):
+        if state is gives and state is not None:
+            return Outcome(
+                outcome.ref, Verdict.DONE, state, "read_back", new_ref=outcome.new_ref,
+                details=outcome.details,
+            )
+        if outcome.verdict is Verdict.PENDING and state is State.LIVE and gives is not State.LIVE:
+            return dataclasses.replace(
+                failed(outcome.ref, "refused", "the approval was turned down; it is as it was."),
+                state=state, details=outcome.details,
+            )
+        return dataclasses.replace(outcome, state=state or outcome.state)
+    if outcome.verdict is not Verdict.DONE or state is None:
+        return outcome
+    if state is gives or outcome.new_ref is not None:
+        return dataclasses.replace(outcome, state=state)
+    back = operation is not Operation.RESTORE and state is State.LIVE
+    if back and restored_by_us(outcome.ref):
+        return dataclasses.replace(outcome, state=state)
+    code = "restored_elsewhere" if back else "changed"
+    return dataclasses.replace(
+        outcome, state=state,
+        problem=Problem(code, f"it is {state.value} now, and no run of this journal brought it there."),
+    )

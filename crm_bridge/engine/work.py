@@ -1,0 +1,186 @@
+"""What a run carries from room to room: items, phases, and what is said of an outcome's way back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.plan import undo_of, until_of, way_back
+from crm_bridge.model.abilities import Capability, Operation, Support, Undo
+from crm_bridge.model.plans import Step, Target
+from crm_bridge.model.records import Change, Record, RecordRef, State
+from crm_bridge.model.results import Outcome, Problem, Verdict, skipped
+
+
+@dataclass(slots=True)
+class Item:
+    """One target on its way through a run.
+
+    Attributes:
+        target: What the plan says of it.
+        step: The index of the step that names its page.
+        page: The number of that page.
+        before: As it was read and kept right before it was touched.
+        source: For a restore: its snapshot from the run that took it.
+        followers: The children that were kept with it.
+        start: The phase to begin with; later phases only, where an earlier run of this plan got there.
+        outcome: What is known of it at last; None while it is on its way.
+        answer: What the vendor said last.
+        after: As it was read back last.
+        doubts: How often an answer for it was lost.
+        tries: How often it was sent in the present phase.
+        alone: Whether it travels in a batch of its own.
+        group: Items of different groups are not sent in one batch (a list that was divided).
+        sent_at: When it was sent last, by the guard's clock.
+        hung: Whether a send of it was ever in doubt; such items are looked at once more at the end.
+        evidence: How the vendor's answer named it: `row` where it was judged alone.
+    """
+
+    target: Target
+    step: int
+    page: int
+    before: Record | None = None
+    source: Record | None = None
+    followers: list[Record] = field(default_factory=list)
+    start: int = 0
+    outcome: Outcome | None = None
+    answer: Outcome | None = None
+    after: Record | None = None
+    doubts: int = 0
+    tries: int = 0
+    alone: bool = False
+    group: tuple[int, ...] = ()
+    sent_at: float | None = None
+    hung: bool = False
+    evidence: str = ""
+
+    @property
+    def ref(self) -> RecordRef:
+        """Its address."""
+        return self.target.ref
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One kind of request that the items of a step need.
+
+    Attributes:
+        number: Which of the chain's phases it is.
+        step: The plan's step.
+        what: `verb`, `fields`, `lock`, `create`.
+    """
+
+    number: int
+    step: Step
+    what: str
+
+    @property
+    def row(self) -> Capability:
+        """The row of the table that it goes by."""
+        return self.step.capability
+
+    def changes(self, item: Item, connected: Connected) -> Change | None:
+        """What `update` is to write for an item; None where there is nothing to write."""
+        profile, kind = connected.profile, self.step.kind
+        lock = self.what == "lock"
+        if self.row.operation is Operation.RESTORE:
+            was = item.before.state if item.before else State.VOIDED
+            marks = profile.marks_for(
+                kind, Operation.ARCHIVE if was is State.ARCHIVED else Operation.VOID
+            )
+            names = [n for n in marks if (n == profile.lock) is lock]
+            old = item.source.fields if item.source else {}
+            fields = {n: _plain_or(old.get(n), "0" if lock else None) for n in names}
+            expect = {n: marks[n] for n in names}
+        else:
+            marks = profile.marks_for(kind, self.row.operation)
+            fields = {n: v for n, v in marks.items() if (n == profile.lock) is lock}
+            now = item.before.fields if item.before else {}
+            expect = {n: now.get(n) for n in fields}
+        return Change(item.ref, fields, expect) if fields else None
+
+    def reached(self, item: Item, record: Record, connected: Connected) -> bool:
+        """Whether a record as read back is where this phase should have brought it."""
+        if self.what in ("fields", "lock"):
+            from crm_bridge.engine.plan import same
+
+            change = self.changes(item, connected)
+            return change is None or (
+                not record.unreadable
+                and record.state not in (State.GONE, State.DELETED)
+                and all(same(record.fields.get(n), v) for n, v in change.fields.items())
+            )
+        return not record.unreadable and record.state is self.row.gives
+
+
+def _plain_or(value: Any, default: Any) -> Any:
+    return default if value is None or value == "" else value
+
+
+def phases_of(chain: list[Step], connected: Connected) -> list[Phase]:
+    """The requests that a chain of steps needs, in order; a lock goes on last and comes off first."""
+    phases: list[Phase] = []
+    for step in chain:
+        row = step.capability
+        if row.support is Support.MARKED:
+            whats = ["fields"]
+            if connected.profile.lock and _locks(connected, step):
+                whats = ["lock", "fields"] if row.operation is Operation.RESTORE else ["fields", "lock"]
+        else:
+            whats = ["create" if row.support is Support.REMADE else "verb"]
+        for what in whats:
+            phases.append(Phase(len(phases), step, what))
+    return phases
+
+
+def _locks(connected: Connected, step: Step) -> bool:
+    operations = (
+        (Operation.VOID, Operation.ARCHIVE)
+        if step.capability.operation is Operation.RESTORE
+        else (step.capability.operation,)
+    )
+    marks = [connected.profile.marks_for(step.kind, o) for o in operations]
+    return any(connected.profile.lock in m for m in marks)
+
+
+def vendor_now(connected: Connected) -> datetime:
+    """The vendor's clock: its Date when we asked who we are, carried on by our monotonic clock."""
+    passed = connected.guard.clock() - connected.seen_at
+    return connected.account.now + timedelta(seconds=max(0.0, passed))
+
+
+def dated(outcome: Outcome, row: Capability, connected: Connected) -> Outcome:
+    """The outcome with its way back: how, until when, and where a person does it."""
+    kind = outcome.ref.kind
+    if outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE:
+        back = way_back(connected.profile, kind, outcome.state or row.gives)
+        undo = undo_of(back)
+        until = until_of(row, undo, vendor_now(connected))
+        outcome = dataclasses.replace(outcome, undo=undo, recoverable_until=until)
+    wants_link = outcome.undo is Undo.BY_HAND or outcome.verdict in (
+        Verdict.BY_HAND, Verdict.PENDING, Verdict.FAILED
+    )
+    if wants_link and outcome.link is None:
+        outcome = dataclasses.replace(
+            outcome, link=connected.adapter.page(outcome.ref, outcome.state)
+        )
+    return outcome
+
+
+def not_sent(ref: RecordRef, why: str) -> Outcome:
+    """The outcome of a record that was never sent since the run stopped; resume takes it up."""
+    return skipped(ref, "not_sent", f"the run stopped first ({why}); resume takes it up.")
+
+
+def with_problem(outcome: Outcome, code: str, message: str,
+                 details: Mapping[str, Any] | None = None) -> Outcome:
+    """The same verdict with something to tell."""
+    merged = {**outcome.details, **(details or {})}
+    if outcome.problem is not None and outcome.problem.code not in ("set_by_vendor",):
+        message = f"{outcome.problem.message} {message}"
+        code = outcome.problem.code
+    return dataclasses.replace(outcome, problem=Problem(code, message), details=merged)

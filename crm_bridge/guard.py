@@ -1,0 +1,314 @@
+"""Guard: the one door out. Paces, asks again where that is safe, and never writes twice in doubt."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from crm_bridge.errors import BridgeError, Busy, Unauthorized, Unreachable
+from crm_bridge.model.abilities import Rate
+from crm_bridge.model.records import RecordRef
+
+T = TypeVar("T")
+
+READ_TRIES: Final = 5
+"""Times that a read is made before its trouble is told."""
+BREAKER: Final = 6
+"""Answers in a row that are none (5xx, connections lost) before nothing more is sent."""
+BUSY_ROUNDS: Final = 12
+"""Times in a row that everybody waits for a busy vendor before nothing more is sent."""
+LONGEST_WAIT: Final = 90.0
+"""Seconds; a vendor that asks for more is taken at its word by stopping, resumable."""
+MARGIN: Final = 1.03
+"""A vendor counts when a request arrives, we when it leaves; the window is held a little wider."""
+
+
+class NotSent(BridgeError):
+    """A write that surely did not leave: the run was halted, or it had no intent.
+
+    Attributes:
+        why: `signal`, `breaker`, `lock`, `journal`, `target`, `stale`, `busy`, `intent`.
+    """
+
+    code = "not_sent"
+    exit_code = 6
+
+    def __init__(self, summary: str, why: str) -> None:
+        super().__init__(summary)
+        self.why = why
+
+
+@dataclass(slots=True)
+class Permit:
+    """The leave to make one batch's writes, given once its intent is durable.
+
+    Attributes:
+        refs: The records that the writes may name.
+        sends: How many writes may be made.
+        check: Asked right before each write; raises `NotSent` where it may no longer leave.
+        sent: Writes that left.
+        at: When the last of them left, by the guard's clock; None where none did.
+    """
+
+    refs: frozenset[RecordRef]
+    sends: int
+    check: Callable[[], None]
+    sent: int = 0
+    at: float | None = None
+
+
+@dataclass(slots=True)
+class _Pace:
+    """Rates of one account, held by pyrate-limiter's buckets and our clock."""
+
+    rates: Sequence[Rate]
+    buckets: dict[tuple[int, str], Any] = field(default_factory=dict)
+
+    def wait(self, interface: str, now: float) -> float:
+        """Take a turn; returns 0 where it is taken, else seconds to wait before trying again."""
+        from pyrate_limiter import InMemoryBucket, RateItem
+        from pyrate_limiter import Rate as Limit
+
+        stamp = int(now * 1000)
+        mine = []
+        for number, rate in enumerate(self.rates):
+            if rate.interface and rate.interface != interface:
+                continue
+            key = (number, interface if rate.per == "interface" else "")
+            if key not in self.buckets:
+                self.buckets[key] = InMemoryBucket(
+                    [Limit(rate.calls, max(1, int(rate.seconds * 1000 * MARGIN)))]
+                )
+            mine.append(self.buckets[key])
+        # All or none: a turn in one bucket must not be spent where another says wait.
+        for bucket in mine:
+            bucket.leak(stamp)
+            limit = bucket.rates[0]
+            if bucket.count() >= limit.limit:
+                oldest = bucket.peek(bucket.count() - 1)
+                return max(0.005, (oldest.timestamp + limit.interval + 1 - stamp) / 1000)
+        for bucket in mine:
+            bucket.put(RateItem(interface, stamp))
+        return 0.0
+
+
+class Guard:
+    """The gate of one account.
+
+    Args:
+        crm: The account's name.
+        rates: The rates that the vendor documents.
+        pace: `documented`, `off`, or a factor of the documented rates.
+        clock: Monotonic seconds.
+        sleep: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        crm: str,
+        rates: Sequence[Rate] = (),
+        *,
+        pace: str | float = "documented",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.crm = crm
+        self.clock, self.sleep = clock, sleep
+        self.calls = 0
+        self.writes = 0
+        self.halted: str | None = None
+        self.renew: Callable[[], None] | None = None
+        self.prove: Callable[[], None] | None = None
+        self._pace = _Pace(() if pace == "off" else _scaled(rates, pace))
+        self._lock = threading.RLock()
+        self._renewing = threading.RLock()
+        self._here = threading.local()
+        self._hold_until = 0.0
+        self._busy_rounds = 0
+        self._failures = 0
+        self._login = 0
+        self._unproven = False
+
+    # --- what adapters call ------------------------------------------------------------------------
+
+    def ask(self, call: Callable[[], T], *, interface: str = "") -> T:
+        """Make a read; see `adapter.Gate`."""
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        def again(error: BaseException) -> bool:
+            if isinstance(error, Busy):
+                return not error.until_reset and self.halted is None
+            return isinstance(error, Unreachable) and not error.strange and self.halted is None
+
+        def waiting(state: Any) -> float:
+            error = state.outcome.exception()
+            if isinstance(error, Busy):
+                return 0.0  # `_once` holds everybody
+            return min(8.0, 0.2 * 2 ** (state.attempt_number - 1))
+
+        def enough(state: Any) -> bool:
+            error = state.outcome.exception()
+            if isinstance(error, Busy):
+                return self._busy_rounds > BUSY_ROUNDS
+            return bool(stop_after_attempt(READ_TRIES)(state))
+
+        retrying = Retrying(
+            retry=retry_if_exception(again), wait=waiting, stop=enough, sleep=self.sleep,
+            reraise=True,
+        )
+        login = self._login
+        try:
+            return retrying(self._once, call, interface)
+        except Unauthorized as error:
+            if not error.renewable or getattr(self._here, "renewing", False):
+                raise
+            self.log_in_again(login)
+            return retrying(self._once, call, interface)
+
+    def tell(
+        self, refs: Iterable[RecordRef], call: Callable[[], T], *, interface: str = ""
+    ) -> T:
+        """Make a write; see `adapter.Gate`."""
+        permit: Permit | None = getattr(self._here, "permit", None)
+        named = frozenset(refs)
+        if permit is None or permit.sent >= permit.sends or not named <= permit.refs:
+            raise NotSent(
+                f"{self.crm}: a write was held back, for no durable intent names it.", "intent"
+            )
+        if self._unproven:
+            self._prove_again()
+
+        def last_look() -> None:
+            if self.halted is not None:
+                raise NotSent(f"{self.crm}: the run has stopped.", self.halted)
+            permit.check()
+            permit.sent += 1
+            permit.at = self.clock()
+            with self._lock:
+                self.writes += 1
+
+        return self._once(call, interface, last_look)
+
+    def login_changed(self) -> None:
+        """An adapter says that it uses another token from now on: who we are is proved before a write."""
+        self._unproven = True
+
+    # --- what the bridge calls ---------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def permitted(self, permit: Permit) -> Iterator[Permit]:
+        """Let this thread make the writes of one permit."""
+        self._here.permit = permit
+        try:
+            yield permit
+        finally:
+            self._here.permit = None
+
+    def halt(self, why: str) -> None:
+        """Let nothing destructive leave any more."""
+        if self.halted is None:
+            self.halted = why
+
+    def log_in_again(self, seen: int | None = None) -> None:
+        """Get a new token and prove who we are; one thread does it, the others use what it got.
+
+        Raises:
+            Unauthorized: There is no other token.
+            PlanBlocked: The new token is for somebody else; the guard is halted.
+        """
+        with self._renewing:
+            if seen is not None and seen != self._login:
+                return
+            if self.renew is None:
+                raise Unauthorized(f"{self.crm}: the login does not hold.")
+            self._here.renewing = True
+            try:
+                self.renew()
+                self._login += 1
+                self._unproven = True
+                self._prove_again()
+            finally:
+                self._here.renewing = False
+
+    @property
+    def login(self) -> int:
+        """Counts the logins; a thread that saw a refusal tells which login it was made with."""
+        return self._login
+
+    def _prove_again(self) -> None:
+        with self._renewing:
+            if not self._unproven or self.prove is None:
+                self._unproven = False
+                return
+            try:
+                self.prove()
+            except BridgeError:
+                self.halt("target")
+                raise
+            self._unproven = False
+
+    def _once(self, call: Callable[[], T], interface: str,
+              last_look: Callable[[], None] | None = None) -> T:
+        if self.halted == "breaker":
+            raise Unreachable(f"{self.crm}: too many calls in a row went wrong.", sent=False)
+        self._turn(interface)
+        if last_look is not None:
+            last_look()
+        with self._lock:
+            self.calls += 1
+        left = self.clock()
+        try:
+            result = call()
+        except Busy as error:
+            self._wait_for(error, left)
+            raise
+        except Unreachable as error:
+            with self._lock:
+                self._failures += 1
+                if self._failures >= BREAKER:
+                    self.halt("breaker")
+            if error.sent and not error.strange:
+                self._hold(min(4.0, 0.1 * 2**self._failures))
+            raise
+        with self._lock:
+            self._failures = self._busy_rounds = 0
+        return result
+
+    def _turn(self, interface: str) -> None:
+        while True:
+            with self._lock:
+                now = self.clock()
+                wait = max(self._hold_until - now, 0.0)
+                if wait <= 0:
+                    wait = self._pace.wait(interface, now)
+                if wait <= 0:
+                    return
+            self.sleep(wait)
+
+    def _hold(self, seconds: float) -> None:
+        with self._lock:
+            self._hold_until = max(self._hold_until, self.clock() + seconds)
+
+    def _wait_for(self, busy: Busy, left: float) -> None:
+        """Make everybody wait as told; calls that were under way together count as one round."""
+        with self._lock:
+            if self._hold_until > left:
+                return
+            self._busy_rounds += 1
+            told = busy.retry_after
+            wait = min(10.0, 0.25 * 2**self._busy_rounds) if told is None else max(told, 0.05)
+            if busy.until_reset or wait > LONGEST_WAIT or self._busy_rounds > BUSY_ROUNDS:
+                self.halt("busy")
+                return
+            self._hold_until = self.clock() + wait
+
+
+def _scaled(rates: Sequence[Rate], pace: str | float) -> tuple[Rate, ...]:
+    factor = 1.0 if isinstance(pace, str) else float(pace)
+    return tuple(
+        Rate(max(1, int(r.calls * factor)), r.seconds, r.per, r.interface) for r in rates
+    )

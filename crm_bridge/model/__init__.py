@@ -1,0 +1,1 @@
+"""Frozen data: records, abilities, plans, results."""

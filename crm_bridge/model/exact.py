@@ -1,0 +1,118 @@
+"""Values exactly as a vendor sent them: a strict reader and a lossless writer of JSON.
+
+`json.loads` keeps the last of doubled keys, takes NaN and rounds 12345678901234567.89. Nothing here
+does: numbers become `int` or `Decimal`, never `float`, and what is strange is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Any, Final
+
+MAX_DEPTH: Final = 64
+"""Levels of nesting; deeper answers are refused."""
+
+_NUMBER: Final = "\x00number"
+"""The key under which a Decimal travels in our own files; no vendor has a field of that name."""
+
+
+class StrangeAnswer(ValueError):
+    """Bytes that are not the plain JSON that was due."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise StrangeAnswer("a key stands twice in one object")
+    return result
+
+
+def _whole(text: str) -> int | Decimal:
+    if len(text) > 4000:
+        raise StrangeAnswer(f"a number of {len(text)} digits")
+    # -0 is a value of its own; an int would drop the sign.
+    return Decimal(text) if text == "-0" else int(text)
+
+
+def _fraction(text: str) -> Decimal:
+    if len(text) > 4000:
+        raise StrangeAnswer(f"a number of {len(text)} digits")
+    return Decimal(text)
+
+
+def _never(text: str) -> Any:
+    raise StrangeAnswer(f"{text} is not JSON")
+
+
+def _depth(value: Any, left: int = MAX_DEPTH) -> None:
+    if left < 0:
+        raise StrangeAnswer(f"nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, dict):
+        for inner in value.values():
+            if isinstance(inner, (dict, list)):
+                _depth(inner, left - 1)
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, (dict, list)):
+                _depth(inner, left - 1)
+
+
+def strict_json(data: bytes | str) -> Any:
+    """Read a vendor's JSON without losing or inventing anything.
+
+    Args:
+        data: The answer's body; bytes are UTF-8.
+
+    Returns:
+        dicts, lists, text, `bool`, None, `int` and `Decimal`.
+
+    Raises:
+        StrangeAnswer: Doubled keys, NaN or Infinity, too deep, trailing text, a byte order mark, HTML.
+    """
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        value = json.loads(
+            text,
+            object_pairs_hook=_pairs,
+            parse_int=_whole,
+            parse_float=_fraction,
+            parse_constant=_never,
+        )
+    except StrangeAnswer:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise StrangeAnswer(f"not JSON: {str(error)[:120]}") from None
+    _depth(value)
+    return value
+
+
+def _tagged(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return {_NUMBER: str(value)}
+    raise TypeError(f"a {type(value).__name__} is not a value of a record")
+
+
+def _untag(pairs: list[tuple[str, Any]]) -> Any:
+    if len(pairs) == 1 and pairs[0][0] == _NUMBER:
+        return Decimal(pairs[0][1])
+    return dict(pairs)
+
+
+def pack(value: Any) -> bytes:
+    """Our own files' form: ASCII JSON that keeps lone surrogates, NUL and every digit."""
+    return json.dumps(value, default=_tagged, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def unpack(data: bytes) -> Any:
+    """The inverse of `pack`."""
+    return json.loads(data, object_pairs_hook=_untag)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a value in one fixed form: keys sorted, every digit kept; 64 hex digits."""
+    text = json.dumps(
+        value, default=_tagged, separators=(",", ":"), ensure_ascii=True, sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The promises, a chapter a file; `AdapterContract` holds them all."""

@@ -1,0 +1,314 @@
+"""The records a simulated portal begins with, both sides of every association."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+from typing import Any, Final
+
+from crm_bridge.simulator import Account, Link, Stored
+from crm_bridge.simulator.lifecycle import iso
+from crm_bridge.simulator.seed import (
+    TEXT_SORTS,
+    Awkward,
+    activities,
+    companies,
+    deals,
+    people,
+    sizes,
+)
+from crm_bridge_hubspot.kinds import MARKER, OBJECTS
+from crm_bridge_hubspot.simulator_catalog import BY_PAIR, LIFECYCLE, PROJECTS, LinkType, inverse_of
+
+SORTS: Final = (*TEXT_SORTS, "voided", "binned", "merged")
+"""The awkward sorts; `merged` ones are gone, and their ids answer as the next record."""
+
+FIRST_ID: Final = 30_000_001
+"""Ids are unique within a type only: a contact and a company share this number."""
+
+_DEAL_STAGES: Final = (
+    "appointmentscheduled", "qualifiedtobuy", "contractsent", "closedwon", "closedlost",
+)  # fmt: skip
+
+
+def counts_of(records: int) -> dict[str, int]:
+    """How many of each kind `--records` means."""
+    size = sizes(records)
+    quarter = size["activity"] // 8
+    return {
+        "companies": size["company"],
+        "contacts": size["contact"],
+        "deals": size["deal"],
+        "leads": size["lead"],
+        "notes": size["activity"] - 4 * quarter,
+        "calls": quarter,
+        "tasks": quarter,
+        "meetings": quarter,
+        "emails": quarter,
+        "tickets": max(records // 4, 12),
+        "products": max(records // 10, 12),
+        "line_items": size["deal"],
+        "quotes": max(records // 10, 12),
+        PROJECTS: max(records // 10, 12),
+    }
+
+
+def id_of(row: int) -> str:
+    """The id of a row of any kind."""
+    return str(FIRST_ID + row)
+
+
+class Seeds:
+    """Plants a portal's records; every link is known from both ends before either has grown.
+
+    Links are drawn once for the whole portal (child row to parent row), when the first record that has
+    any is touched, and each kind takes its own side of them.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.seed = f"{account.seed}:{account.index}"
+        self.counts = counts_of(account.records)
+        self.awkward = {kind: Awkward(total, SORTS) for kind, total in self.counts.items()}
+        self._links: dict[tuple[str, int], list[Link]] | None = None
+        self._rows: dict[str, list[Any]] = {}
+
+    def plant(self) -> None:
+        """Promise every kind to the store."""
+        store = self.account.store
+        for kind, total in self.counts.items():
+            awkward = self.awkward[kind]
+            binned, merged = awkward.count("binned"), awkward.count("merged")
+            states = {"live": total - binned - merged, "deleted": binned, "gone": merged}
+            store.plant(kind, states, self._maker(kind))
+        store.declare(*(one.name for one in OBJECTS))
+
+    def _maker(self, kind: str) -> Callable[[], Iterable[Stored]]:
+        return lambda: self._grown(kind)
+
+    def rows(self, kind: str) -> list[Any]:
+        """The invented rows behind a kind, each with `.sort`, `.parent`, `.created_ms`, `.changed_ms`."""
+        if kind not in self._rows:
+            self._rows[kind] = list(self._drawn(kind))
+        return self._rows[kind]
+
+    def _drawn(self, kind: str) -> Iterator[Any]:
+        awkward, parents = self.awkward[kind], self.counts["companies"]
+        if kind in ("companies", "products"):
+            return companies(f"{self.seed}:{kind}", awkward)
+        if kind == "contacts":
+            return people(self.seed, "contact", awkward, parents)
+        if kind == "leads":
+            return people(self.seed, "lead", awkward, parents)
+        if kind in ("deals", "quotes", "line_items", PROJECTS):
+            return deals(f"{self.seed}:{kind}", awkward, parents)
+        return activities(f"{self.seed}:{kind}", awkward, parents)
+
+    def _grown(self, kind: str) -> Iterator[Stored]:
+        build = _BUILDERS[kind]
+        awkward = self.awkward[kind]
+        for row, made in enumerate(self.rows(kind)):
+            sort = awkward.at(row)
+            record = Stored(kind, id_of(row), changed_at=made.changed_ms / 1000)
+            record.meta["created"] = made.created_ms / 1000
+            if sort == "merged":
+                record.state, record.merged_into = "gone", id_of(self._survivor(kind, row))
+                yield record
+                continue
+            record.fields = {k: v for k, v in build(made, row).items() if v not in ("", None)}
+            if sort == "voided":
+                record.fields[MARKER] = "voided"
+            if row and awkward.at(row - 1) == "merged" and self._survivor(kind, row - 1) == row:
+                record.fields["hs_merged_object_ids"] = id_of(row - 1)
+            if sort == "binned":
+                record.state = "deleted"
+                # Within the last 60 days, so that there is a way back for another 30 at least.
+                record.meta["deleted"] = self.account.clock.epoch() - 86_400 * (1 + row % 60)
+            else:
+                record.links = self._all_links().get((kind, row), [])
+            yield record
+
+    def _survivor(self, kind: str, row: int) -> int:
+        return row + 1 if row + 1 < self.counts[kind] else row - 1
+
+    # -- links --------------------------------------------------------------------------------------
+
+    def _live(self, kind: str, row: int) -> bool:
+        return 0 <= row < self.counts[kind] and self.awkward[kind].at(row) not in (
+            "binned",
+            "merged",
+        )
+
+    def _all_links(self) -> dict[tuple[str, int], list[Link]]:
+        if self._links is None:
+            self._links = {}
+            for kind in self.counts:
+                self._draw_links(kind)
+        return self._links
+
+    def _tie(self, one: str, row: int, other: str, at: int, *ids: int) -> None:
+        if not (self._live(one, row) and self._live(other, at)) or (one, row) == (other, at):
+            return
+        assert self._links is not None
+        for type in _types(one, other, ids):
+            there = Link(type.name, other, id_of(at), type.label)
+            inverse = inverse_of(type)
+            back = Link(inverse.name, one, id_of(row), inverse.label)
+            mine = self._links.setdefault((one, row), [])
+            if there not in mine:
+                mine.append(there)
+                self._links.setdefault((other, at), []).append(back)
+
+    def _draw_links(self, kind: str) -> None:
+        draw = Random(f"{self.seed}:{kind}:links")
+        for row, made in enumerate(self.rows(kind)):
+            parent = getattr(made, "parent", -1)
+            if made.sort == "orphan" or kind in ("companies", "products"):
+                continue
+            company = parent if parent >= 0 else row % self.counts["companies"]
+            roll = draw.random()
+            contact = int(draw.random() * self.counts["contacts"])
+            match kind:
+                case "contacts":
+                    self._tie(kind, row, "companies", company, 279, 1)
+                    if roll < 0.1:
+                        label = 101 if roll < 0.05 else 103
+                        self._tie(kind, row, "companies", (company + 1) % self.counts["companies"],
+                                  279, label)  # fmt: skip
+                    if roll > 0.95:
+                        self._tie(kind, row, "contacts", contact, 449, 107)
+                case "deals":
+                    self._tie(kind, row, "companies", company, 341, 5)
+                    self._tie(kind, row, "contacts", contact, 3, *([105] if roll < 0.3 else []))
+                case "leads":
+                    self._tie(kind, row, "contacts", contact, 578)
+                case "tickets":
+                    self._tie(kind, row, "companies", company, 339, 26)
+                    self._tie(kind, row, "contacts", contact, 16)
+                case "line_items":
+                    self._tie(kind, row, "deals", row % self.counts["deals"], 20)
+                case "quotes":
+                    self._tie(kind, row, "deals", row % self.counts["deals"], 64)
+                case _ if kind == PROJECTS:
+                    self._tie(kind, row, "companies", company, 201)
+                    self._tie(kind, row, "contacts", contact, 203, *([205] if roll < 0.5 else []))
+                case _:
+                    self._tie(kind, row, "companies", company, 0)
+                    self._tie(kind, row, "contacts", contact, 0)
+                    if roll < 0.2:
+                        self._tie(kind, row, "deals", row % max(self.counts["deals"], 1), 0)
+
+
+def _types(one: str, other: str, ids: tuple[int, ...]) -> Iterator[LinkType]:
+    types = BY_PAIR[one, other]
+    if ids == (0,):
+        yield next(iter(types.values()))
+        return
+    for type in types.values():
+        if type.type_id in ids:
+            yield type
+
+
+# -- the fields of each kind --------------------------------------------------------------------------
+
+
+def _company(c: Any, row: int) -> dict[str, str]:
+    return {
+        "name": c.name, "domain": f"c{row:05d}.example", "phone": c.phone, "website": c.website,
+        "industry": c.industry, "city": c.city, "address": c.street, "description": c.note,
+        "numberofemployees": str(c.employees), "annualrevenue": c.revenue,
+        "account_number": str(c.number), "lifecyclestage": LIFECYCLE[row % 6],
+    }  # fmt: skip
+
+
+def _contact(p: Any, row: int) -> dict[str, str]:
+    return {
+        "email": p.email, "firstname": p.given, "lastname": p.family, "phone": p.phone,
+        "jobtitle": p.title, "company": p.company, "message": p.note,
+        "account_number": str(p.number), "lifecyclestage": LIFECYCLE[row % 6],
+        "hs_lead_status": ("NEW", "OPEN", "CONNECTED")[row % 3],
+        "national_id": f"ID-{row:06d}" if row % 5 == 0 else "",
+        "health_note": "allergic to nuts" if row % 50 == 0 else "",
+        "hs_marketable_status": "true" if row % 4 == 0 else "false",
+        "hs_additional_emails": f"alias{row:05d}@mail.example" if row % 20 == 0 else "",
+    }  # fmt: skip
+
+
+def _deal(d: Any, row: int) -> dict[str, str]:
+    return {
+        "dealname": d.name, "amount": d.amount, "pipeline": "default",
+        "dealstage": _DEAL_STAGES[d.stage], "closedate": iso(d.close_ms / 1000),
+        "description": d.note, "deal_currency_code": "USD",
+    }  # fmt: skip
+
+
+def _lead(p: Any, row: int) -> dict[str, str]:
+    return {
+        "hs_lead_name": p.name, "hs_lead_type": "NEW_BUSINESS", "hs_lead_label": p.note,
+        "hs_pipeline": "lead-pipeline-id", "hs_pipeline_stage": "new-stage-id",
+        "lead_source": p.source, "phone": p.phone, "email": p.email, "company": p.company,
+    }  # fmt: skip
+
+
+def _ticket(a: Any, row: int) -> dict[str, str]:
+    return {
+        "subject": a.subject, "content": a.text, "hs_pipeline": "0",
+        "hs_pipeline_stage": "4" if a.done else "1", "hs_ticket_priority": "MEDIUM",
+        "hs_ticket_category": "BILLING_ISSUE" if row % 3 else "FEATURE_REQUEST",
+    }  # fmt: skip
+
+
+def _product(c: Any, row: int) -> dict[str, str]:
+    return {"name": c.name, "description": c.note, "price": c.revenue, "hs_sku": f"SKU-{row:05d}"}
+
+
+def _line_item(d: Any, row: int) -> dict[str, str]:
+    return {"name": d.name, "quantity": str(row % 9 + 1), "price": d.amount,
+            "hs_sku": f"SKU-{row % 50:05d}"}  # fmt: skip
+
+
+def _quote(d: Any, row: int) -> dict[str, str]:
+    return {"hs_title": d.name, "hs_expiration_date": iso(d.close_ms / 1000)[:10],
+            "hs_status": "DRAFT", "hs_currency": "USD"}  # fmt: skip
+
+
+def _note(a: Any, row: int) -> dict[str, str]:
+    return {"hs_note_body": f"{a.subject}\n{a.text}", "hs_timestamp": iso(a.due_ms / 1000)}
+
+
+def _call(a: Any, row: int) -> dict[str, str]:
+    recording = f"https://recordings.example/{row}.mp3" if row % 3 == 0 else ""
+    return {"hs_call_title": a.subject, "hs_call_body": a.text, "hs_call_duration": str(row * 1000),
+            "hs_timestamp": iso(a.due_ms / 1000), "hs_call_recording_url": recording,
+            "hs_call_status": "COMPLETED" if a.done else "NO_ANSWER"}  # fmt: skip
+
+
+def _task(a: Any, row: int) -> dict[str, str]:
+    return {"hs_task_subject": a.subject, "hs_task_body": a.text, "hs_task_priority": "LOW",
+            "hs_task_status": "COMPLETED" if a.done else "NOT_STARTED",
+            "hs_timestamp": iso(a.due_ms / 1000)}  # fmt: skip
+
+
+def _meeting(a: Any, row: int) -> dict[str, str]:
+    at = iso(a.due_ms / 1000)
+    return {"hs_meeting_title": a.subject, "hs_meeting_body": a.text, "hs_timestamp": at,
+            "hs_meeting_start_time": at, "hs_meeting_end_time": iso(a.due_ms / 1000 + 3600),
+            "hs_meeting_outcome": "COMPLETED" if a.done else "SCHEDULED"}  # fmt: skip
+
+
+def _email(a: Any, row: int) -> dict[str, str]:
+    return {"hs_email_subject": a.subject, "hs_email_text": a.text,
+            "hs_timestamp": iso(a.due_ms / 1000), "hs_email_direction": "EMAIL"}  # fmt: skip
+
+
+def _project(d: Any, row: int) -> dict[str, str]:
+    return {"project_name": d.name, "project_code": f"PRJ-{row:05d}", "budget": d.amount,
+            "starts_on": iso(d.created_ms / 1000)[:10]}  # fmt: skip
+
+
+_BUILDERS: Final[dict[str, Callable[[Any, int], dict[str, str]]]] = {
+    "companies": _company, "contacts": _contact, "deals": _deal, "leads": _lead,
+    "tickets": _ticket, "products": _product, "line_items": _line_item, "quotes": _quote,
+    "notes": _note, "calls": _call, "tasks": _task, "meetings": _meeting, "emails": _email,
+    PROJECTS: _project,
+}  # fmt: skip
