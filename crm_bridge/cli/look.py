@@ -1,0 +1,184 @@
+"""Commands that only look: records, runs, plans, deadlines."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from crm_bridge.cli import lines, options
+from crm_bridge.cli.act import RUN
+from crm_bridge.cli.options import Word, pass_voice, verb
+from crm_bridge.cli.voice import Voice, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from crm_bridge.bridge import Bridge, RunSummary
+    from crm_bridge.model.records import Record
+    from crm_bridge.model.results import Outcome
+
+STATES: Final = ("live", "voided", "archived", "deleted", "gone", "pending")
+FLUSH: Final = 200
+"""Lines after which a reader is given what there is."""
+
+
+@verb("find")
+@click.argument("target", metavar="TARGET")
+@options.where
+@click.option("--state", type=Word(STATES), metavar="STATE", help=f"One of {', '.join(STATES)}.")
+@click.option("--fields", default="", metavar="a,b", help="Only these fields.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
+@options.out
+@pass_voice
+def find(
+    voice: Voice, target: str, where: tuple[str, ...], native: str | None, state: str | None,
+    fields: str, limit: int | None, out: str | None,
+) -> int:
+    """Show records."""
+    from crm_bridge.cli import files
+
+    wanted = tuple(name.strip() for name in fields.split(",") if name.strip())
+    file = files.Records(out, wanted) if out else None
+    count = 0
+    with voice.bridge() as bridge:
+        found = bridge.find(
+            target, *where, state=state, native=native, fields=wanted, limit=limit
+        )
+        for record in found:
+            count += 1
+            line = lines.record(record) if voice.json or file else {}
+            if file:
+                file.add(record, line)
+            if voice.json:
+                voice.line(line, flush=count % FLUSH == 0)
+            elif not file:
+                voice.out(_record(record, wanted))
+            if not file:
+                voice.still_read()
+        if file:
+            file.close()
+    voice.say(f"{count} record(s){f' written to {out}' if out else ''}")
+    return 0
+
+
+def _record(found: Record, wanted: Sequence[str]) -> str:
+    """One record in one line: its address, its state, and what is asked for or comes first."""
+    fields = found.fields
+    names = wanted or [n for n, v in fields.items() if v not in (None, "", [], {})][:6]
+    told = "  ".join(f"{shown(n, 60)}={shown(fields.get(n), 60)}" for n in names)
+    return f"{found.ref}  {found.state.value}  {told}".rstrip()
+
+
+@verb("show")
+@click.argument("what", metavar="RUN | PLAN")
+@click.option("--failed", is_flag=True, help="Of a run, only the records that failed.")
+@options.out
+@pass_voice
+def show(voice: Voice, what: str, failed: bool, out: str | None) -> int:
+    """A run or a saved plan."""
+    from crm_bridge.cli import files
+
+    if out:
+        files.fits(out)
+        files.is_lines(out)
+    with voice.bridge() as bridge:
+        if RUN.fullmatch(what) and not Path(what).exists():
+            return _show_run(voice, bridge, what, failed, out)
+        if failed:
+            raise click.UsageError("--failed belongs to a run; this is a plan.")
+        from crm_bridge.cli import show as look
+
+        made = bridge.load_plan(what)
+        if voice.json:
+            voice.line(lines.plan(made))
+        else:
+            look.plan(voice, made)
+        if out:
+            _write_plan(voice, made, out)
+    return 0
+
+
+def _write_plan(voice: Voice, made: Any, out: str) -> None:
+    from crm_bridge.cli.show import write_list
+
+    voice.say(f"{write_list(out, made)} record(s) listed in {out}")
+
+
+def _show_run(voice: Voice, bridge: Bridge, run: str, failed: bool, out: str | None) -> int:
+    from crm_bridge.cli import files
+    from crm_bridge.cli import show as look
+
+    receipt = bridge.receipt(run)
+    summary = next((r for r in bridge.runs() if r.run == run), None)
+
+    def outcomes() -> Iterator[Outcome]:
+        return (o for o in receipt.outcomes if not failed or o.verdict.value == "failed")
+
+    if voice.json:
+        if summary is not None:
+            voice.line(lines.run(summary))
+        for came in outcomes():
+            voice.line(lines.outcome(run, came))
+            if not out:
+                voice.still_read()
+        voice.line(lines.receipt(receipt))
+    else:
+        if summary is not None:
+            look.runs(voice, [summary])
+        if not out:
+            for came in outcomes():
+                voice.out(look.outcome(came))
+                voice.still_read()
+        look.receipt(voice, receipt)
+    if out:
+        count = files.write_rows(out, files.OUTCOME_COLUMNS, map(files.outcome_row, outcomes()))
+        voice.say(f"{count} record(s) written to {out}, ready for --from")
+    return 0
+
+
+@verb("runs")
+@click.option("--attention", is_flag=True,
+              help="Only those with something pending, by hand, failed, unknown or unfinished.")
+@pass_voice
+def runs(voice: Voice, attention: bool) -> int:
+    """The runs, newest first."""
+    with voice.bridge() as bridge:
+        found: list[RunSummary] = bridge.attention() if attention else bridge.runs()
+        found = sorted(found, key=lambda r: r.started, reverse=True)
+        if voice.json:
+            for each in found:
+                voice.line(lines.run(each))
+                voice.still_read()
+        else:
+            from crm_bridge.cli import show as look
+
+            look.runs(voice, found)
+    return 0
+
+
+@verb("expiring")
+@click.option("--within", default="7d", metavar="7d", help="How far ahead (7d).")
+@pass_voice
+def expiring(voice: Voice, within: str) -> int:
+    """What cannot be undone after a date."""
+    with voice.bridge() as bridge, _looking(voice):
+        found = sorted(bridge.expiring(within), key=lambda e: (e.until, e.crm, e.kind))
+    if voice.json:
+        for each in found:
+            voice.line(lines.expiring(each))
+    else:
+        from crm_bridge.cli import show as look
+
+        look.expiring(voice, found, within)
+    return 0
+
+
+def _looking(voice: Voice) -> Any:
+    if voice.quiet or voice.json:
+        return nullcontext()
+    from crm_bridge.cli import show as look
+
+    return look.looking(voice, "looking")

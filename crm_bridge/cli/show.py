@@ -1,0 +1,303 @@
+"""How plans, receipts and lists look to a person. Rich is imported here and nowhere earlier."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from crm_bridge.cli.voice import Voice, is_terminal, moment, shown
+
+if TYPE_CHECKING:
+    from crm_bridge.bridge import Expiring, RunSummary
+    from crm_bridge.model.abilities import Capability
+    from crm_bridge.model.plans import Finding, Plan, Touch
+    from crm_bridge.model.results import Outcome, Receipt
+
+SOME: Final = 15
+"""Records that a receipt names; `show RUN` has all."""
+
+COLOURS: Final = {
+    "error": "bold red", "warning": "yellow", "note": "cyan", "done": "green", "already": "green",
+    "pending": "yellow", "by_hand": "yellow", "failed": "red", "unknown": "bold red",
+    "skipped": "yellow", "follows": "yellow", "may_follow": "yellow", "blocks": "red",
+    "may_block": "red", "detaches": "cyan",
+}
+
+BACK: Final = {
+    "same_id": "comes back as it was", "new_id": "can only be made anew, under a new id",
+    "by_hand": "a person brings it back, in the vendor's page", "none": "nothing brings it back",
+}
+
+EFFECTS: Final = {
+    "follows": "follow", "may_follow": "may follow", "detaches": "lose their link",
+    "blocks": "block",
+    "may_block": "may block",
+}
+
+
+def day(value: datetime | None) -> str:
+    """A day for a person."""
+    return value.strftime("%Y-%m-%d") if value else "no limit known"
+
+
+@contextmanager
+def looking(voice: Voice, what: str) -> Iterator[None]:
+    """Say what is under way while a terminal waits."""
+    if voice.quiet or not is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what, spinner="dots"):
+        yield
+
+
+def table(
+    voice: Voice, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
+) -> None:
+    """Print a table; every value is shown escaped."""
+
+    def make() -> Any:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        made = Table(*columns, box=SIMPLE_HEAD, title=Text(title) if title else None,
+                     title_justify="left", pad_edge=False)
+        for row in rows:
+            made.add_row(*(Text(t := shown(value), COLOURS.get(t, "")) for value in row))
+        return made
+
+    voice.table(make)
+
+
+def way(row: Capability, made_at: datetime | None = None) -> str:
+    """How a record comes back from what this row does, and for how long."""
+    window = row.window
+    if window.days is None:
+        return BACK[window.undo.value]
+    until = f"until {day(window.until(made_at))}" if made_at else f"for {window.days} days"
+    return f"{BACK[window.undo.value]}, {until}{'' if window.guaranteed else ' (not guaranteed)'}"
+
+
+def plan(voice: Voice, made: Plan) -> None:
+    """Print what a plan would do: steps, what goes along, what to know."""
+
+    def make() -> Any:
+        from rich.text import Text
+        from rich.tree import Tree
+
+        head = Text(f"{made.operation.value} {made.counts.records} record(s)", "bold")
+        for crm, target in made.targets.items():
+            head.append(f"  {crm}: org {shown(target.org, 64)}, ", "dim")
+            risky = target.environment == "production"
+            head.append(target.environment, "bold red" if risky else "dim")
+        if made.reason or made.code:
+            why = shown(made.reason) or "no reason in words"
+            head.append(f"\nbecause: {why} ({made.code or 'no code'})", "dim")
+        root = Tree(head, guide_style="dim")
+        _steps(root, made)
+        if made.counts.settled:
+            settled = made.counts.settled
+            root.add(Text(f"{settled} settled already: nothing is sent for them", "dim"))
+        for found in made.findings:
+            root.add(_finding(found))
+        root.add(Text(f"about {made.counts.calls} call(s) to the vendor; plan {made.id}", "dim"))
+        return root
+
+    voice.table(make)
+    if made.confirm and not made.blocked:
+        voice.say(f'nothing brings these back; it is asked for by name: --confirm "{made.confirm}"')
+
+
+def _steps(root: Any, made: Plan) -> None:
+    from rich.text import Text
+
+    told: set[int] = set()
+    for number, step in enumerate(made.steps, 1):
+        row = step.capability
+        each = f"{row.batch} a call" if row.batch > 1 else "one a call"
+        what = f"{row.operation.value} {len(step.targets)} {step.kind} in {step.crm}"
+        line = Text(f"{number}. {what}")
+        line.append(f"  {row.support.value.replace('_', ' ')}, {each}", "dim")
+        if row.means:
+            line.append(f", {row.means}", "dim")
+        if row.operation.value != "restore":
+            line.append(f"\n   {way(row, made.made_at)}", "dim")
+        branch = root.add(line)
+        for i, touch in enumerate(made.touches):
+            if touch.crm == step.crm and touch.rule.kind == step.kind and i not in told:
+                told.add(i)
+                _touch(branch, made.touches, i, told)
+    for i, touch in enumerate(made.touches):
+        if i not in told:
+            told.add(i)
+            _touch(root, made.touches, i, told)
+            del touch
+
+
+def _touch(branch: Any, touches: Sequence[Touch], at: int, told: set[int]) -> None:
+    """A relation, and below it what hangs on its records in turn."""
+    from rich.text import Text
+
+    touch = touches[at]
+    rule = touch.rule
+    count = "not counted:" if touch.count is None else str(touch.count)
+    line = Text(f"{count} {rule.child} ")
+    line.append(EFFECTS[rule.effect.value], COLOURS[rule.effect.value])
+    line.append(f" by {shown(rule.via)}", "dim")
+    if rule.effect.value in ("follows", "may_follow"):
+        back = {True: "; come back with it", False: "; do not come back",
+                None: "; nobody says whether they come back"}[rule.comes_back]
+        line.append(back, "dim" if rule.comes_back else "red")
+    if touch.count is None and rule.note:
+        line.append(f" ({shown(rule.note)})", "dim")
+    twig = branch.add(line)
+    if rule.effect.value == "follows":
+        for i, other in enumerate(touches):
+            if i not in told and other.crm == touch.crm and other.rule.kind == rule.child:
+                told.add(i)
+                _touch(twig, touches, i, told)
+
+
+def _finding(found: Finding) -> Any:
+    from rich.text import Text
+
+    line = Text(found.severity.value, COLOURS[found.severity.value])
+    line.append(f" {shown(found.summary, 600)}", "")
+    if found.detail:
+        line.append(f"\n{shown(found.detail, 600)}", "dim")
+    refs = found.refs[:5]
+    if refs:
+        more = (found.count or len(found.refs)) - len(refs)
+        told = ", ".join(map(str, refs))
+        line.append(f"\n{told}{f' and {more} more' if more > 0 else ''}", "dim")
+    return line
+
+
+def findings(voice: Voice, found: Iterable[Finding]) -> None:
+    """Print findings that belong to no plan."""
+    for each in found:
+        voice.say(f"{each.severity.value}: {shown(f'{each.summary} {each.detail}'.strip(), 2000)}")
+
+
+def counts(found: Mapping[Any, int]) -> str:
+    """Counts in words, such as `286 done, 4 pending`."""
+    told = [f"{n} {str(getattr(v, 'value', v)).replace('_', ' ')}" for v, n in found.items() if n]
+    return ", ".join(told) or "nothing"
+
+
+def receipt(voice: Voice, came: Receipt) -> None:
+    """Print what a run came to: the counts, what is not simply done, and the way back."""
+    from crm_bridge.model.abilities import Undo
+    from crm_bridge.model.results import HARMLESS
+
+    until: datetime | None = None
+    ways: dict[Undo, int] = {}
+    odd: list[Outcome] = []
+    left = 0
+    for each in came.outcomes:
+        if each.undo is not None:
+            ways[each.undo] = ways.get(each.undo, 0) + 1
+        if each.recoverable_until and (until is None or each.recoverable_until < until):
+            until = each.recoverable_until
+        if each.verdict.value not in ("done", "already") or (
+            each.problem and each.problem.code not in HARMLESS
+        ):
+            if len(odd) < SOME:
+                odd.append(each)
+            else:
+                left += 1
+    voice.say(
+        f"run {came.run}: {came.operation.value}: {counts(came.counts)}; "
+        f"{came.calls} call(s), {came.seconds:.1f} s"
+    )
+    if came.halted:
+        voice.say(f"it stopped early ({came.halted}); to go on: crm-bridge resume {came.run}")
+    if came.note:
+        voice.say(shown(came.note, 1000))
+    if odd:
+        table(voice, ("record", "verdict", "why", "where a person looks"), map(_odd, odd))
+    if left:
+        voice.say(f"and {left} more: crm-bridge show {came.run}")
+    for undo, count in ways.items():
+        if came.operation.value != "restore":
+            voice.say(f"{count}: {BACK[undo.value]}")
+    if until:
+        voice.say(f"the first way back closes on {day(until)}")
+    if came.operation.value != "restore" and any(u is not Undo.NONE for u in ways):
+        voice.say(f"to bring them back: crm-bridge restore {came.run}")
+
+
+def _odd(came: Outcome) -> tuple[str, str, str, str]:
+    problem = came.problem
+    why = f"{problem.code}: {problem.message}" if problem else ""
+    return str(came.ref), came.verdict.value, why, came.link or ""
+
+
+def outcome(came: Outcome) -> str:
+    """One record of a run in one line."""
+    record, verdict, why, link = _odd(came)
+    state = f" ({came.state.value})" if came.state else ""
+    new = f" -> {came.new_ref}" if came.new_ref else ""
+    return f"{record}  {verdict}{state}{new}  {shown(why)}  {shown(link)}".rstrip()
+
+
+def runs(voice: Voice, found: Sequence[RunSummary]) -> None:
+    """Print runs."""
+    if not found:
+        voice.say("no runs")
+        return
+    table(
+        voice, ("run", "operation", "started (UTC)", "by", "why", "crms", "state", "outcome"),
+        (
+            (r.run, r.operation.value, (moment(r.started) or "")[:16].replace("T", " "), r.by,
+             f"{r.reason} ({r.code})" if r.code else r.reason, ", ".join(r.crms), r.state,
+             counts(r.counts))
+            for r in found
+        ),
+    )
+
+
+def expiring(voice: Voice, found: Sequence[Expiring], within: str) -> None:
+    """Print what cannot be undone after a date."""
+    if not found:
+        voice.say(f"nothing becomes final within {within}")
+        return
+    table(
+        voice, ("until (UTC)", "run", "crm", "kind", "records", "vendor's word"),
+        (
+            ((moment(e.until) or "")[:16].replace("T", " "), e.run, e.crm, e.kind, e.count,
+             "guaranteed" if e.guaranteed else "not guaranteed")
+            for e in found
+        ),
+    )
+
+
+LIST_COLUMNS: Final = ("ref", "step", "operation", "support", "verdict", "code", "message")
+
+
+def write_list(path: str, made: Plan) -> int:
+    """Write the targets of a plan as CSV, for people; it cannot be applied."""
+    from crm_bridge.cli.files import write_rows
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number, step in enumerate(made.steps, 1):
+            if step.after is None:
+                for ref in step.refs:
+                    yield {
+                        "ref": str(ref), "step": number,
+                        "operation": step.capability.operation.value,
+                        "support": step.capability.support.value,
+                    }
+        for came in made.settled:
+            yield {
+                "ref": str(came.ref), "verdict": came.verdict.value,
+                "code": came.problem.code if came.problem else None,
+                "message": came.problem.message if came.problem else None,
+            }
+
+    return write_rows(path, LIST_COLUMNS, rows())
