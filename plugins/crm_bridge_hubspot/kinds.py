@@ -1,7 +1,8 @@
 """HubSpot's object types and standard association types: names, ids, scopes. Facts, no I/O.
 
-Type ids: https://developers.hubspot.com/docs/api-reference/latest/crm/understanding-the-crm. Scopes: the
-published OpenAPI (HubSpot/HubSpot-public-api-spec-collection, 2026-08-21, `security` of each DELETE).
+Type ids: https://developers.hubspot.com/docs/api-reference/latest/crm/understanding-the-crm.
+Scopes: the published OpenAPI (https://github.com/HubSpot/HubSpot-public-api-spec-collection,
+2026-08-21, `security` of each DELETE).
 Association ids: hubspot-api-client 12.0.0, `hubspot/crm/association_type.py`.
 """
 
@@ -53,7 +54,8 @@ _CONTACTS: Final = _own("contacts")
 
 OBJECTS: Final = (
     ObjectType("contacts", "contact", "0-1", *_CONTACTS, "lastmodifieddate",
-               ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname")),
+               ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate",
+                "lastname")),
     ObjectType("companies", "company", "0-2", *_own("companies"),
                shown=("createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name")),
     ObjectType("deals", "deal", "0-3", *_own("deals"),
@@ -122,7 +124,8 @@ class Association(NamedTuple):
 _PLAIN: Final = """
 contacts companies 279 280 | deals contacts 3 4 | contacts tickets 15 16 | deals line_items 19 20
 deals tickets 27 28 | deals quotes 63 64 | quotes line_items 67 68 | quotes contacts 69 70
-quotes companies 71 72 | companies calls 181 182 | companies emails 185 186 | companies meetings 187 188
+quotes companies 71 72 | companies calls 181 182 | companies emails 185 186
+companies meetings 187 188
 companies notes 189 190 | companies tasks 191 192 | contacts calls 193 194 | contacts emails 197 198
 contacts meetings 199 200 | contacts notes 201 202 | contacts tasks 203 204 | deals calls 205 206
 deals emails 209 210 | deals meetings 211 212 | deals notes 213 214 | deals tasks 215 216

@@ -1,4 +1,4 @@
-"""What a simulated portal is made of: property definitions, association types, pipelines. Data only."""
+"""What a simulated portal is made of, as data: properties, association types, pipelines."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ class Property(NamedTuple):
         )
 
     @property
+    def private(self) -> bool:
+        """Whether it takes a scope of its own to see it."""
+        return bool(set(self.flags) & {"s", "h"})
+
+    @property
     def writable(self) -> bool:
         """Whether a client may set it."""
         return not set(self.flags) & {"r", "c"}
@@ -89,7 +94,8 @@ _OWN: Final[Mapping[str, str]] = {
     "contacts": """email::u firstname lastname phone jobtitle company website city address message
         hs_lead_status:enumeration lifecyclestage:enumeration annualrevenue:number
         account_number:number date_of_birth:date hs_additional_emails hs_marketable_status:string:r
-        hs_full_name_or_email:string:c num_associated_deals:number:c hs_calculated_merged_vids:string:r
+        hs_full_name_or_email:string:c num_associated_deals:number:c
+        hs_calculated_merged_vids:string:r
         national_id:string:s health_note:string:h""",
     "companies": """name domain phone website industry city address numberofemployees:number
         annualrevenue:number description lifecyclestage:enumeration hs_lead_status:enumeration
@@ -108,8 +114,10 @@ _OWN: Final[Mapping[str, str]] = {
     "tasks": """hs_task_subject hs_task_body hs_task_status:enumeration hs_task_priority:enumeration
         hs_timestamp:datetime""",
     "meetings": """hs_meeting_title hs_meeting_body hs_timestamp:datetime
-        hs_meeting_start_time:datetime hs_meeting_end_time:datetime hs_meeting_outcome:enumeration""",
-    "emails": """hs_email_subject hs_email_text hs_timestamp:datetime hs_email_direction:enumeration""",
+        hs_meeting_start_time:datetime hs_meeting_end_time:datetime
+        hs_meeting_outcome:enumeration""",
+    "emails": """hs_email_subject hs_email_text hs_timestamp:datetime
+        hs_email_direction:enumeration""",
     "communications": "hs_communication_channel_type hs_communication_body hs_timestamp:datetime",
     "leads": """hs_lead_name hs_lead_type:enumeration hs_lead_label hs_pipeline:enumeration
         hs_pipeline_stage:enumeration lead_source phone email company""",
@@ -177,7 +185,7 @@ PROPERTIES: Final = {kind: {p.name: p for p in _parsed(kind)} for kind in _OWN}
 MARKS: Final = {
     p.name: p
     for p in (
-        Property(MARKER, "enumeration", "", (("voided", "Voided"), ("archived", "Archived")),
+        Property(MARKER, "enumeration", "", (("void", "Void"), ("archived", "Archived")),
                  "CRM bridge status", GROUP),
         Property(REASON, "string", "", (), "CRM bridge reason", GROUP),
         Property(PRIOR_ID, "string", "u", (), "CRM bridge prior id", GROUP),

@@ -19,12 +19,17 @@ from crm_bridge.simulator.seed import (
 )
 from crm_bridge_hubspot.kinds import MARKER, OBJECTS
 from crm_bridge_hubspot.simulator_catalog import BY_PAIR, LIFECYCLE, PROJECTS, LinkType, inverse_of
+from crm_bridge_hubspot.simulator_life import bin_until
+from crm_bridge_hubspot.simulator_lists import members_of
+from crm_bridge_hubspot.simulator_values import owner_id
 
 SORTS: Final = (*TEXT_SORTS, "voided", "binned", "merged")
 """The awkward sorts; `merged` ones are gone, and their ids answer as the next record."""
 
-FIRST_ID: Final = 30_000_001
-"""Ids are unique within a type only: a contact and a company share this number."""
+FIRST_ID: Final = 20_000_001
+"""The first portal's first id; unique within a type only: a contact and a company share it."""
+
+_OWNED: Final = ("contacts", "companies", "deals", "tickets", "leads")
 
 _DEAL_STAGES: Final = (
     "appointmentscheduled", "qualifiedtobuy", "contractsent", "closedwon", "closedlost",
@@ -53,16 +58,11 @@ def counts_of(records: int) -> dict[str, int]:
     }
 
 
-def id_of(row: int) -> str:
-    """The id of a row of any kind."""
-    return str(FIRST_ID + row)
-
-
 class Seeds:
     """Plants a portal's records; every link is known from both ends before either has grown.
 
-    Links are drawn once for the whole portal (child row to parent row), when the first record that has
-    any is touched, and each kind takes its own side of them.
+    Links are drawn once for the whole portal (child row to parent row), when the first record that
+    has any is touched, and each kind takes its own side of them.
     """
 
     def __init__(self, account: Account) -> None:
@@ -70,8 +70,14 @@ class Seeds:
         self.seed = f"{account.seed}:{account.index}"
         self.counts = counts_of(account.records)
         self.awkward = {kind: Awkward(total, SORTS) for kind, total in self.counts.items()}
+        self.began = account.clock.epoch()
+        self._survivors: dict[str, dict[int, int]] = {}
         self._links: dict[tuple[str, int], list[Link]] | None = None
         self._rows: dict[str, list[Any]] = {}
+
+    def id_of(self, row: int) -> str:
+        """The id of a row of any kind; those of the second portal lie apart."""
+        return str(FIRST_ID + 20_000_000 * self.account.index + row)
 
     def plant(self) -> None:
         """Promise every kind to the store."""
@@ -81,13 +87,26 @@ class Seeds:
             binned, merged = awkward.count("binned"), awkward.count("merged")
             states = {"live": total - binned - merged, "deleted": binned, "gone": merged}
             store.plant(kind, states, self._maker(kind))
+            for row in awkward.rows("binned"):
+                bin_until(self.account, kind, self.id_of(row), self._deleted(row))
         store.declare(*(one.name for one in OBJECTS))
+        self._plant_lists()
+
+    def _plant_lists(self) -> None:
+        rows = [row for row in range(self.counts["contacts"]) if self._live("contacts", row)]
+        for name, every in (("11", 5), ("12", 7)):
+            members = {("contacts", self.id_of(row)): None for row in rows if row % every == 0}
+            members_of(self.account)[name] = members
+
+    def _deleted(self, row: int) -> float:
+        # Within the last 60 days, so that there is a way back for another 30 at least.
+        return self.began - 86_400 * (1 + row % 60)
 
     def _maker(self, kind: str) -> Callable[[], Iterable[Stored]]:
         return lambda: self._grown(kind)
 
     def rows(self, kind: str) -> list[Any]:
-        """The invented rows behind a kind, each with `.sort`, `.parent`, `.created_ms`, `.changed_ms`."""
+        """The invented rows behind a kind: `.sort`, `.parent`, `.created_ms`, `.changed_ms`."""
         if kind not in self._rows:
             self._rows[kind] = list(self._drawn(kind))
         return self._rows[kind]
@@ -105,33 +124,51 @@ class Seeds:
         return activities(f"{self.seed}:{kind}", awkward, parents)
 
     def _grown(self, kind: str) -> Iterator[Stored]:
-        build = _BUILDERS[kind]
+        build, survivors = _BUILDERS[kind], self._merged(kind)
+        self.account.memory.setdefault("grown", set()).add(kind)
         awkward = self.awkward[kind]
         for row, made in enumerate(self.rows(kind)):
             sort = awkward.at(row)
-            record = Stored(kind, id_of(row), changed_at=made.changed_ms / 1000)
+            record = Stored(kind, self.id_of(row), changed_at=made.changed_ms / 1000)
             record.meta["created"] = made.created_ms / 1000
             if sort == "merged":
-                record.state, record.merged_into = "gone", id_of(self._survivor(kind, row))
+                record.state, record.merged_into = "gone", self.id_of(survivors[row])
                 yield record
                 continue
             record.fields = {k: v for k, v in build(made, row).items() if v not in ("", None)}
-            if sort == "voided":
-                record.fields[MARKER] = "voided"
-            if row and awkward.at(row - 1) == "merged" and self._survivor(kind, row - 1) == row:
-                record.fields["hs_merged_object_ids"] = id_of(row - 1)
+            if sort == "voided" and self.account.switches["marker_field"]:
+                record.fields[MARKER] = "void"
+            if losers := [one for one, by in survivors.items() if by == row]:
+                ids = ";".join(map(self.id_of, losers))
+                record.fields["hs_merged_object_ids"] = ids
+                if kind == "contacts":
+                    record.fields["hs_calculated_merged_vids"] = ids
+            if kind in _OWNED and row % 4:
+                # Now and then by one who left.
+                record.fields["hubspot_owner_id"] = owner_id(2 if row % 40 == 7 else row % 2)
             if sort == "binned":
                 record.state = "deleted"
-                # Within the last 60 days, so that there is a way back for another 30 at least.
-                record.meta["deleted"] = self.account.clock.epoch() - 86_400 * (1 + row % 60)
+                record.meta["deleted"] = self._deleted(row)
             else:
                 record.links = self._all_links().get((kind, row), [])
             yield record
 
-    def _survivor(self, kind: str, row: int) -> int:
-        return row + 1 if row + 1 < self.counts[kind] else row - 1
+    def _merged(self, kind: str) -> dict[int, int]:
+        """Each merged row with the nearest live one, which took it in."""
+        if kind not in self._survivors:
+            total = self.counts[kind]
+            self._survivors[kind] = {
+                row: next(
+                    near
+                    for step in range(1, total)
+                    for near in (row + step, row - step)
+                    if self._live(kind, near)
+                )
+                for row in self.awkward[kind].rows("merged")
+            }
+        return self._survivors[kind]
 
-    # -- links --------------------------------------------------------------------------------------
+    # -- links ------------------------------------------------------------------------------------
 
     def _live(self, kind: str, row: int) -> bool:
         return 0 <= row < self.counts[kind] and self.awkward[kind].at(row) not in (
@@ -151,9 +188,9 @@ class Seeds:
             return
         assert self._links is not None
         for type in _types(one, other, ids):
-            there = Link(type.name, other, id_of(at), type.label)
+            there = Link(type.name, other, self.id_of(at), type.label)
             inverse = inverse_of(type)
-            back = Link(inverse.name, one, id_of(row), inverse.label)
+            back = Link(inverse.name, one, self.id_of(row), inverse.label)
             mine = self._links.setdefault((one, row), [])
             if there not in mine:
                 mine.append(there)
@@ -209,7 +246,7 @@ def _types(one: str, other: str, ids: tuple[int, ...]) -> Iterator[LinkType]:
             yield type
 
 
-# -- the fields of each kind --------------------------------------------------------------------------
+# -- the fields of each kind ----------------------------------------------------------------------
 
 
 def _company(c: Any, row: int) -> dict[str, str]:
