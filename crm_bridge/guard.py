@@ -208,6 +208,19 @@ class Guard:
         finally:
             self._here.permit = None
 
+    def rates(self, rates: Sequence[Rate], pace: str | float) -> None:
+        """Keep to the rates that the account itself told, in place of its vendor's general ones."""
+        with self._lock:
+            self._pace = _Pace(() if pace == "off" else _scaled(rates, pace))
+
+    def resume(self) -> None:
+        """Let a new run begin where an earlier one was halted; who we are is proved before a write."""
+        with self._lock:
+            self.halted = None
+            self._failures = self._busy_rounds = 0
+            self._hold_until = 0.0
+            self._unproven = True
+
     def halt(self, why: str) -> None:
         """Let nothing destructive leave any more."""
         if self.halted is None:

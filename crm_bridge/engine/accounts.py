@@ -41,28 +41,6 @@ class Connected:
     lanes: Lanes
     seen_at: float = 0.0
 
-    def spell(self, kind: str, id_: str) -> RecordRef:
-        """An address as the vendor spells it.
-
-        Raises:
-            SettingsError: No record can have it; nothing is asked of the vendor.
-        """
-        try:
-            kind = self.adapter.spell_kind(kind)
-            return RecordRef(self.crm, kind, self.adapter.spell_id(kind, id_))
-        except ValueError as error:
-            raise SettingsError(
-                f"{self.crm}:{kind}/{id_!r} is no address: {error}.",
-                detail="Nothing was asked of the vendor.", code="malformed_id",
-            ) from None
-
-    def spell_kind(self, kind: str) -> str:
-        """A kind as the vendor names it; raises SettingsError where none can be named so."""
-        try:
-            return self.adapter.spell_kind(kind)
-        except ValueError as error:
-            raise SettingsError(f"{self.crm}:{kind!r} is no kind: {error}.") from None
-
     def judged(self, record: Record) -> Record:
         """The record with its state by marks: fields decide where the vendor has no such state."""
         if record.state is not State.LIVE:
@@ -109,6 +87,39 @@ class Connected:
             # No word of it at all: neither there nor gone.
             found[ref] = Record(ref, State.GONE, unreadable=True)
         return found
+
+
+def spelled(adapter: Adapter, crm: str, kind: str, id_: str) -> RecordRef:
+    """An address as the vendor spells it.
+
+    Raises:
+        SettingsError: No record can have it; nothing is asked of the vendor (code `malformed_id`).
+    """
+    try:
+        kind = adapter.spell_kind(kind)
+        return RecordRef(crm, kind, adapter.spell_id(kind, id_))
+    except ValueError as error:
+        raise SettingsError(
+            f"{crm}:{kind}/{ascii(id_)[1:-1]} is no address: {error}.",
+            detail="Nothing was asked of the vendor.",
+            code="malformed_id",
+        ) from None
+
+
+def spelled_kind(adapter: Adapter, crm: str, kind: str) -> str:
+    """A kind as the vendor names it.
+
+    Raises:
+        SettingsError: No kind can be named so; nothing is asked of the vendor.
+    """
+    try:
+        return adapter.spell_kind(kind)
+    except ValueError as error:
+        raise SettingsError(
+            f"{crm}:{ascii(kind)[1:-1]} is no kind: {error}.",
+            detail="Nothing was asked of the vendor.",
+            code="kind",
+        ) from None
 
 
 def state_by_marks(record: Record, profile: Profile) -> State | None:

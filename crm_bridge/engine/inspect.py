@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from hashlib import blake2b
 from typing import Any
 
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.plan import same
+from crm_bridge.engine.select import mark_of
 from crm_bridge.engine.spool import Spool
 from crm_bridge.model.abilities import CascadeRule, Effect, Operation
-from crm_bridge.model.plans import Batch, Lazy, Touch
+from crm_bridge.model.plans import Batch, Touch
 from crm_bridge.model.records import Condition, Record, RecordRef, is_empty
 
 MAX_DEPTH = 6
@@ -35,11 +35,6 @@ class Follower:
     root: RecordRef
     rule: CascadeRule
     record: Record
-
-
-def digest_of_ref(ref: RecordRef) -> bytes:
-    """Eight bytes that stand for an address in a set of a million."""
-    return blake2b(str(ref).encode(), digest_size=8).digest()
 
 
 def rules_for(
@@ -133,11 +128,12 @@ class TouchBook:
     """Counts what a plan reaches, each record in one touch only, the first that reaches it.
 
     Attributes:
-        targets: Digests of the plan's own targets, which are never counted.
+        selected: Tells the plan's own targets, which are never counted.
+        calls: Calls that reading what follows took, by crm.
     """
 
-    targets: set[bytes] = field(default_factory=set)
-    _counted: set[bytes] = field(default_factory=set)
+    selected: Callable[[RecordRef], bool] = lambda ref: False
+    _counted: set[int] = field(default_factory=set)
     _rows: dict[tuple[str, CascadeRule], tuple[int | None, Spool[RecordRef]]] = field(
         default_factory=dict
     )
@@ -174,8 +170,7 @@ class TouchBook:
             self._rows[(connected.crm, rule)] = (total, spool)
 
     def _left_out(self, ref: RecordRef) -> bool:
-        mark = digest_of_ref(ref)
-        return mark in self.targets or mark in self._counted
+        return self.selected(ref) or mark_of(ref) in self._counted
 
     def _row(self, crm: str, rule: CascadeRule) -> tuple[int | None, Spool[RecordRef]]:
         def decode(row: list[str]) -> RecordRef:
@@ -186,7 +181,7 @@ class TouchBook:
         )
 
     def _add(self, crm: str, rule: CascadeRule, ref: RecordRef) -> None:
-        self._counted.add(digest_of_ref(ref))
+        self._counted.add(mark_of(ref))
         count, spool = self._row(crm, rule)
         spool.append(ref)
         self._rows[(crm, rule)] = (None if count is None else count + 1, spool)
@@ -219,9 +214,11 @@ def meets(record: Record, condition: Condition) -> bool:
     left, right = _comparable(value), _comparable(wanted)
     if left is None or right is None or type(left) is not type(right):
         return False
-    return {
-        "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right
-    }[condition.op]
+    return bool(
+        {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[
+            condition.op
+        ]
+    )
 
 
 def _comparable(value: Any) -> Any:
@@ -241,7 +238,3 @@ def _comparable(value: Any) -> Any:
     except ValueError:
         return str(value)
 
-
-def refs_of(touch_refs: Lazy[RecordRef]) -> set[RecordRef]:
-    """The refs of a touch as a set; only for touches that are known to be small."""
-    return set(touch_refs)

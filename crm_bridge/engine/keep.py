@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.inspect import followers
@@ -24,7 +24,7 @@ def keep(
     connected: Connected,
     phases: Sequence[Phase],
     journal: Journal,
-    announced: Mapping[str, Collection[str]],
+    announced: Callable[[RecordRef], bool],
     tried: Mapping[RecordRef, Outcome | None],
     taken: Collection[RecordRef] = (),
 ) -> None:
@@ -37,7 +37,7 @@ def keep(
         connected: The account.
         phases: What would be sent.
         journal: Where the capsule goes.
-        announced: Child kind to the ids that the plan's touches announced; a child beyond them is a
+        announced: Tells what the plan's touches and targets name; a child beyond them is a
             conflict.
         tried: Items that an earlier part of this run may have sent already, with what was known then.
         taken: Records that this run took along already, as somebody's followers.
@@ -60,7 +60,8 @@ def keep(
                 continue
             assert item.before is not None
             kept.append(Snapshot(item.before))
-            kept += [Snapshot(child, item.ref, "", "follows") for child in item.followers]
+            if plan.operation is not Operation.RESTORE:
+                kept += item.followers
         if kept:
             org = connected.account.org
             journal.keep(run, org, page[0], page[1], kept)
@@ -147,7 +148,7 @@ def _no_twin() -> object:
 
 def _with_followers(
     going: Sequence[Item], connected: Connected, phases: Sequence[Phase],
-    announced: Mapping[str, Collection[str]],
+    announced: Callable[[RecordRef], bool],
 ) -> None:
     """Read the children that would follow, and leave out parents that gained one since the plan."""
     if not going:
@@ -158,12 +159,12 @@ def _with_followers(
         item = by_ref.get(follower.root)
         if item is None:
             raise BridgeError(f"{follower.record.ref} hangs on nothing that the plan names.")
-        child = follower.record.ref
-        if child.id not in announced.get(child.kind, ()):
+        child, rule = follower.record.ref, follower.rule
+        if not announced(child):
             item.outcome = skipped(
                 item.ref, "changed", f"{child} hangs on it now, which the plan did not announce."
             )
-        item.followers.append(follower.record)
+        item.followers.append(Snapshot(follower.record, item.ref, rule.via, rule.effect.value))
 
 
 def restore_sources(
@@ -181,6 +182,4 @@ def restore_sources(
         along = journal.followers(run, refs)
         for item in some:
             item.source = found.get(item.ref)
-            item.followers = [s.record for s in along.get(item.ref, [])]
-
-
+            item.followers = along.get(item.ref, [])

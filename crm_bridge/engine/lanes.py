@@ -5,7 +5,10 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+BEAT: Final = 2.0
+"""Seconds between two signs of life while calls are under way."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,10 +55,14 @@ class Lanes:
     Args:
         count: Calls under way at once.
         enter: Called in each thread before its first call.
+
+    Attributes:
+        beat: Called in the main thread every `BEAT` seconds while it waits for the lanes.
     """
 
     def __init__(self, count: int, enter: Callable[[], None]) -> None:
         self.count = max(1, count)
+        self.beat: Callable[[], None] | None = None
         self._pool = ThreadPoolExecutor(self.count, "lane", initializer=enter)
 
     def each(self, call: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R | BaseException]]:
@@ -90,7 +97,12 @@ class Lanes:
             self._pool.submit(work, item)
         left = len(waiting)
         while left:
-            got = done.get()
+            try:
+                got = done.get(timeout=BEAT)
+            except queue.Empty:
+                if self.beat is not None:
+                    self.beat()
+                continue
             if isinstance(got, Ask):
                 answer(got)
                 continue

@@ -392,7 +392,7 @@ def counts_of(
         steps: The steps.
         settled: Targets with a verdict already.
         profiles: Each crm's table.
-        kept: Calls for the capsule's children, by crm.
+        kept: Calls for the capsule's children and for looking at them afterwards, by crm.
     """
     calls, records = 0, settled
     for step in steps:
@@ -400,9 +400,10 @@ def counts_of(
         reads = ceil(count / max(1, profiles[step.crm].read_batch))
         if step.after is None:
             records += count
-            calls += reads + kept.get(step.crm, 0)
+            calls += reads
         calls += ceil(count / max(1, row.batch)) * row.sends + reads
-    calls += len({step.crm for step in steps})
+    # Each account is asked once who we are, and its children are read once more for the capsule.
+    calls += sum(1 + kept.get(crm, 0) for crm in {step.crm for step in steps})
     return Counts(records, len(steps), calls, settled)
 
 
@@ -448,8 +449,9 @@ def settled_findings(
     for code, (count, refs, message) in tally.items():
         finding, words = _TOLD.get(code, ("vendor_note", f"are left alone ({code})"))
         no = code in ("never", "not_yet", "not_possible") and count == total
+        over = code == "window_over" and count == total
         yield Finding(
-            Severity.ERROR if no else Severity.WARNING,
+            Severity.ERROR if no or over else Severity.WARNING,
             "blocked" if no else finding,
             f"{count} of {total} record(s) {words}.",
             message,

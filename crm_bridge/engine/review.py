@@ -63,7 +63,7 @@ def _quotas(plan: Plan, scene: Scene) -> Iterable[Finding]:
         quota = getattr(account, "quota", None)
         if quota is None:
             continue
-        reserve = int(quota.limit * scene.limits.get(f"reserve {crm}", 0.1))  # type: ignore[operator]
+        reserve = int(quota.limit * scene.limits.get(f"reserve {crm}", 0.1))
         left = quota.left - reserve
         if plan.counts.calls <= left:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.lanes import Ask, batched
@@ -14,9 +14,15 @@ from crm_bridge.engine.work import Item, Phase, not_sent
 from crm_bridge.errors import BridgeError, Busy, PlanBlocked, Rejected, Unauthorized, Unreachable
 from crm_bridge.guard import NotSent, Permit
 from crm_bridge.journal.store import Entry, Journal
-from crm_bridge.model.plans import Batch
+from crm_bridge.model.plans import PAGE, Batch
 from crm_bridge.model.records import Record, RecordRef
 from crm_bridge.model.results import Outcome, Problem, Verdict, failed, unknown
+
+if TYPE_CHECKING:
+    from crm_bridge.engine.restore import Renames
+
+JOB_PATIENCE = 3600.0
+"""Seconds that a run waits for a vendor's job; later ones are picked up by a resume."""
 
 MOST_TRIES = 6
 """Times that a row which surely was not applied is sent again."""
@@ -34,7 +40,11 @@ class Street:
         check: Asked right before each write leaves; raises `NotSent`.
         stopped: Why nothing new is to be sent; None while the run goes on.
         tell: Tells observers.
+        rest: Waits so many seconds, and hears a signal meanwhile.
         batch: Number of the last batch.
+        handles: Jobs of the vendor's that were made and are not yet awaited, by batch.
+        hung: Items of which an answer was ever lost.
+        renames: Which new records stand for old ones, once that was asked.
     """
 
     run: str
@@ -47,6 +57,8 @@ class Street:
     rest: Callable[[float], None]
     batch: int = 0
     handles: dict[int, str] = field(default_factory=dict)
+    hung: list[Item] = field(default_factory=list)
+    renames: Renames | None = None
 
     def entry(self, stage: str, item: Item, kind: str, **more: Any) -> Entry:
         """An entry about records of one page."""
@@ -107,8 +119,8 @@ def _parcels(street: Street, phase: Phase, items: Sequence[Item]) -> list[_Parce
     row, size = phase.row, max(1, phase.row.batch)
     groups: dict[Any, list[Item]] = {}
     for item in items:
-        # A list that comes from one page stays on it, so that its verdict has one place.
-        key: Any = (item.step, item.page if not row.job else 0, item.group)
+        # Calls larger than a page take from several; else a list stays on the page it comes from.
+        key: Any = (item.step, item.page if size <= PAGE else 0, item.group)
         groups.setdefault((*key, item.ref) if item.alone else key, []).append(item)
     parcels = []
     for some in groups.values():
@@ -169,6 +181,44 @@ def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
         street.tell("answer", len(parcel.items))
     if renew:
         _renew(street, login)
+    for parcel in parcels:
+        if parcel.number in street.handles:
+            _await_job(street, parcel, street.handles.pop(parcel.number))
+
+
+def _await_job(street: Street, parcel: _Parcel, handle: str) -> None:
+    """Ask a job of the vendor's how it stands until it has ended, or the run is stopped."""
+    outcomes = await_job(street, handle, parcel.batch)
+    told = {outcome.ref: outcome for outcome in outcomes}
+    for item in parcel.items:
+        answer = told.get(item.ref)
+        if answer is not None:
+            item.answer = answer
+        elif item.answer is None or item.answer.verdict is not Verdict.UNKNOWN:
+            item.answer = unknown(item.ref, "the job's results do not name it.")
+    street.journal.append(_outcome_entry(street, parcel))
+
+
+def await_job(street: Street, handle: str, batch: Batch) -> list[Outcome]:
+    """Poll a job, at a growing interval, until nothing of it is pending.
+
+    Returns:
+        An outcome for each record that the vendor names; those that still wait are `PENDING`.
+    """
+    wait, waited, asked = 0.5, 0.0, set(batch.refs)
+    while True:
+        try:
+            outcomes = list(street.connected.adapter.poll(handle, batch))
+        except Exception as error:
+            told = error.summary if isinstance(error, BridgeError) else type(error).__name__
+            return [unknown(ref, f"job {handle} cannot be asked: {told}") for ref in batch.refs]
+        outcomes = [o for o in outcomes if isinstance(o, Outcome) and o.ref in asked]
+        running = any(outcome.verdict is Verdict.PENDING for outcome in outcomes)
+        if not running or street.stopped() is not None or waited >= JOB_PATIENCE:
+            return outcomes
+        street.rest(wait)
+        waited += wait
+        wait = min(10.0, wait * 1.5)
 
 
 def _call(
@@ -381,7 +431,7 @@ def _lags(street: Street, phase: Phase, item: Item) -> bool:
 
 def _wait(street: Street, phase: Phase, doubtful: Sequence[Item]) -> None:
     """Wait until no earlier request for these can still arrive."""
-    if not doubtful:
+    if not doubtful or street.stopped() == "signal":
         return
     clock = street.connected.guard.clock
     latest = max((i.sent_at for i in doubtful if i.sent_at is not None), default=clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from crm_bridge.adapter import Adapter
@@ -114,8 +115,31 @@ def _judge_made(connected: Connected, item: Item, again: list[Item]) -> None:
         item.outcome = answer
 
 
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """New records that stand for old ones, as far as somebody's lookups and links name them.
+
+    Attributes:
+        ids: (kind, old id) to new id.
+        lookups: Kind of a record to the kinds that it names, each with the fields that name them.
+    """
+
+    ids: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    lookups: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+
+    def fields_of(self, record: Record) -> dict[str, Any]:
+        """The record's fields with old ids replaced in its lookups, and nowhere else."""
+        fields = dict(record.fields)
+        for kind, names in self.lookups.get(record.ref.kind, {}).items():
+            ids = {old: new for (k, old), new in self.ids.items() if k == kind}
+            for name in names:
+                if name in fields:
+                    fields[name] = repoint(fields[name], ids)
+        return fields
+
+
 def differences(
-    before: Record, after: Record, vendor_set: Sequence[str], same_as: Mapping[str, str] | None = None
+    before: Record, after: Record, vendor_set: Sequence[str], renamed: Renamed | None = None
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """What differs between a snapshot and a record as it is now.
 
@@ -123,28 +147,34 @@ def differences(
         before: The snapshot.
         after: The record now; a field that it does not name is empty.
         vendor_set: Fields that the vendor writes itself.
-        same_as: Old ids to new ones: a value that names an old id equals one that names the new.
+        renamed: A value that names an old record equals one that names the new.
 
     Returns:
         Field to [before, after]: those that matter, and those that the vendor sets.
     """
-    ids = same_as or {}
+    renamed = renamed or Renamed()
+    pointed = renamed.fields_of(before)
     matter: dict[str, list[Any]] = {}
     theirs: dict[str, list[Any]] = {}
-    for name in {*before.fields, *after.fields}:
+    for name in sorted({*before.fields, *after.fields}):
         was, now = before.fields.get(name), after.fields.get(name)
-        if (is_empty(was) and is_empty(now)) or same(repoint(was, ids), now):
+        if (is_empty(was) and is_empty(now)) or same(pointed.get(name), now) or same(was, now):
             continue
         (theirs if name in vendor_set else matter)[name] = [was, now]
 
     def told(record: Record) -> set[tuple[str, str, str, str]]:
         return {
-            (k.name, k.other.kind, ids.get(k.other.id, k.other.id), k.label or "")
-            for k in record.links
+            (
+                link.name, link.other.kind,
+                renamed.ids.get((link.other.kind, link.other.id), link.other.id),
+                link.label or "",
+            )
+            for link in record.links
         }
 
-    if lost := told(before) - told(after):
-        matter["links"] = [sorted(map(list, lost)), None]
+    lost, more = told(before) - told(after), told(after) - told(before)
+    if lost or more:
+        matter["links"] = [sorted(map(list, lost)), sorted(map(list, more))]
     return matter, theirs
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.plan import undo_of, until_of, way_back
+from crm_bridge.journal.rows import Snapshot
 from crm_bridge.model.abilities import Capability, Operation, Support, Undo
 from crm_bridge.model.plans import Step, Target
 from crm_bridge.model.records import Change, Record, RecordRef, State
@@ -25,8 +26,9 @@ class Item:
         step: The index of the step that names its page.
         page: The number of that page.
         before: As it was read and kept right before it was touched.
-        source: For a restore: its snapshot from the run that took it.
-        followers: The children that were kept with it.
+        source: For a restore: its snapshot from the run that took it, naming the records that stand
+            for old ones now.
+        followers: The children that were kept with it, each with the relation that takes it along.
         start: The phase to begin with; later phases only, where an earlier run of this plan got there.
         outcome: What is known of it at last; None while it is on its way.
         answer: What the vendor said last.
@@ -45,7 +47,7 @@ class Item:
     page: int
     before: Record | None = None
     source: Record | None = None
-    followers: list[Record] = field(default_factory=list)
+    followers: list[Snapshot] = field(default_factory=list)
     start: int = 0
     outcome: Outcome | None = None
     answer: Outcome | None = None

@@ -516,6 +516,11 @@ class Journal:
         newest = self._remade(org, kind, ids)
         return {id_: self._end_of(org, ref) for id_, ref in newest.items()}
 
+    def remade_kinds(self, org: str) -> list[str]:
+        """The kinds of which any record of an org was ever made anew."""
+        statement = select(_REMADE.kind).where(_REMADE.org == org).distinct()
+        return sorted(row[0] for row in self._connection.read(statement))
+
     def _end_of(self, org: str, ref: RecordRef) -> RecordRef:
         seen = {(ref.kind, ref.id)}
         while True:

@@ -1,0 +1,407 @@
+"""Makes a plan: records are read, walk the vendor's table, and what would go along is counted."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+from crm_bridge.engine.accounts import Connected, contained
+from crm_bridge.engine.conditions import parse_all
+from crm_bridge.engine.connect import Accounts, versions_of
+from crm_bridge.engine.history import History
+from crm_bridge.engine.inspect import TouchBook, meets
+from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.plan import (
+    Known,
+    Taken,
+    Way,
+    confirm_text,
+    counts_of,
+    judge,
+    judge_restore,
+    lasting,
+    settled_findings,
+    step_findings,
+    steps_of,
+    touch_findings,
+)
+from crm_bridge.engine.planfile import sealed, settled_of, settled_row, target_of, target_row
+from crm_bridge.engine.restore import Source
+from crm_bridge.engine.select import Selection
+from crm_bridge.engine.spool import Spool
+from crm_bridge.engine.work import dated, vendor_now
+from crm_bridge.errors import BridgeError
+from crm_bridge.model.abilities import Capability, Effect, Operation
+from crm_bridge.model.plans import Finding, Plan, Protection, Scene, Severity, Target, TargetOrg
+from crm_bridge.model.records import Record, RecordRef, State
+from crm_bridge.model.results import Outcome, Verdict, skipped
+
+STRETCH = 1000
+"""Records that are looked at together while a plan is made."""
+
+_SHOWN = 5
+"""Records that a finding names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for.
+
+    Attributes:
+        operation: What is to be done.
+        reason: Why, in words.
+        code: Why, as a code.
+        by: Who.
+        remake: Whether a restore may make records anew.
+        on_conflict: What a restore does with what stands in its way.
+        limits: `records` and `share`; None where a cap does not hold.
+        require_reason: Whether a plan without a reason is blocked.
+        told: How it was asked for, for the digest and for reading.
+    """
+
+    operation: Operation
+    reason: str = ""
+    code: str | None = None
+    by: str = ""
+    remake: bool = False
+    on_conflict: str = "skip"
+    limits: Mapping[str, float | None] = field(default_factory=dict)
+    require_reason: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A plan in the making."""
+
+    wish: Wish
+    accounts: Accounts
+    history: Callable[[], History]
+    groups: dict[tuple[str, str, tuple[Capability, ...]], Spool[Target]] = field(
+        default_factory=dict
+    )
+    settled: Spool[Outcome] = field(
+        default_factory=lambda: Spool(settled_row, settled_of)
+    )
+    tally: dict[str, tuple[int, list[RecordRef], str]] = field(default_factory=dict)
+    told: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    book: TouchBook = field(default_factory=TouchBook)
+    protect: dict[str, Protection] = field(default_factory=dict)
+
+    def settle(self, connected: Connected, outcome: Outcome) -> None:
+        """Note a target whose verdict is known already."""
+        rows = connected.profile.rows(self.wish.operation, outcome.ref.kind)
+        if outcome.verdict in (Verdict.BY_HAND, Verdict.PENDING, Verdict.FAILED) and rows:
+            outcome = dated(outcome, rows[0], connected)
+        self.settled.append(outcome)
+        if outcome.problem is not None:
+            count, refs, message = self.tally.get(
+                outcome.problem.code, (0, [], outcome.problem.message)
+            )
+            self.tally[outcome.problem.code] = (
+                count + 1, [*refs, outcome.ref][:_SHOWN], message
+            )
+
+    def go(self, way: Way, target: Target) -> None:
+        """Note a target that goes a way."""
+        key = (target.ref.crm, target.ref.kind, way.rows)
+        if key not in self.groups:
+            self.groups[key] = Spool(target_row, target_of(*key[:2]))
+        self.groups[key].append(target)
+
+    def say(self, finding: Finding) -> None:
+        """Note a finding; the same one of another stretch is counted together with it."""
+        key = (finding.code, finding.summary)
+        before = self.told.get(key)
+        if before is not None and before.count is not None and finding.count is not None:
+            finding = dataclasses.replace(
+                before, count=before.count + finding.count,
+                refs=(*before.refs, *finding.refs)[:_SHOWN],
+            )
+        self.told[key] = finding
+
+
+def make_plan(
+    wish: Wish, selection: Selection, accounts: Accounts, history: Callable[[], History],
+    review: Callable[..., Iterable[Iterable[Finding]]],
+) -> Plan:
+    """Make a plan for records that are to be taken away.
+
+    Args:
+        wish: What is asked for.
+        selection: For which records.
+        accounts: The accounts.
+        history: Opens the journal's knowledge, where a read alone does not tell.
+        review: The hook `review_plan`.
+
+    Raises:
+        BridgeError: An account or a record could not be read.
+    """
+    draft = _Draft(wish, accounts, history)
+    if selection.doubles:
+        draft.say(
+            Finding(
+                Severity.NOTE, "doubles",
+                f"{selection.doubles} address(es) stood there more than once, and count once.",
+                "A record is never sent twice.", selection.doubles, tuple(selection.again),
+            )
+        )
+    draft.book.selected = selection.__contains__
+    for crm in selection.crms:
+        connected = accounts.connected(crm)
+        draft.protect[crm] = _protection(connected)
+        for refs in selection.of(crm).values():
+            for part in batched(refs, _stretch(connected)):
+                _inspect(draft, connected, part)
+    return _finish(draft, selection.crms, review)
+
+
+def make_restore(
+    wish: Wish, sources: Iterator[list[Source]], accounts: Accounts,
+    history: Callable[[], History], review: Callable[..., Iterable[Iterable[Finding]]],
+    doubles: int = 0,
+) -> Plan:
+    """Make a plan that brings records back.
+
+    Args:
+        wish: What is asked for.
+        sources: The records, in stretches of one kind each, with the runs that took them.
+        accounts: The accounts.
+        history: The journal's knowledge.
+        review: The hook `review_plan`.
+        doubles: Addresses that stood there more than once.
+
+    Raises:
+        BridgeError: An account or a record could not be read.
+    """
+    draft = _Draft(wish, accounts, history)
+    if doubles:
+        draft.say(
+            Finding(
+                Severity.NOTE, "doubles", f"{doubles} address(es) stood there more than once, "
+                "and count once.", "", doubles,
+            )
+        )
+    crms: list[str] = []
+    for some in sources:
+        connected = accounts.connected(some[0].ref.crm)
+        if connected.crm not in crms:
+            crms.append(connected.crm)
+        _inspect_restore(draft, connected, some)
+    return _finish(draft, crms, review)
+
+
+def _stretch(connected: Connected) -> int:
+    profile = connected.profile
+    return max(STRETCH, profile.read_batch * profile.lanes)
+
+
+def _protection(connected: Connected) -> Protection:
+    protect = connected.settings.protect
+    today = connected.account.now.date()
+    return Protection(
+        tuple(connected.adapter.spell_kind(kind) for kind in protect.get("kinds", ())),
+        parse_all(protect.get("where", ()), today),
+    )
+
+
+def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> None:
+    """Look at records of one kind, and give each its way or its verdict."""
+    operation, profile = draft.wish.operation, connected.profile
+    found = connected.read(refs)
+    hidden = [
+        r for r in refs if found[r].unreadable or found[r].state in (State.GONE, State.DELETED)
+    ]
+    known = _known(draft, connected, hidden)
+    records = [found[ref] for ref in refs]
+    settled = _prechecked(draft, connected, operation, records)
+    going: dict[tuple[Capability, ...], list[RecordRef]] = {}
+    for record in records:
+        verdict: Way | Outcome
+        if (why := _protected(draft.protect[connected.crm], record)) is not None:
+            verdict = skipped(record.ref, "protected", why)
+        else:
+            verdict = judge(operation, record, profile, known.get(record.ref.id))
+            if isinstance(verdict, Way):
+                verdict = settled.get(record.ref, verdict)
+            elif verdict.verdict is Verdict.FAILED and record.ref in settled:
+                verdict = settled[record.ref]
+        if isinstance(verdict, Outcome):
+            draft.settle(connected, verdict)
+            continue
+        fingerprint = record.fingerprint(profile.vendor_set)
+        draft.go(verdict, Target(record.ref, fingerprint, verdict.evidence))
+        going.setdefault(verdict.rows, []).append(record.ref)
+    for rows, some in going.items():
+        draft.book.reach(connected, {row.operation for row in rows}, some)
+
+
+def _known(
+    draft: _Draft, connected: Connected, refs: Sequence[RecordRef]
+) -> Mapping[str, Known]:
+    if not refs:
+        return {}
+    return draft.history().known(connected.account.org, refs[0].kind, [ref.id for ref in refs])
+
+
+def _prechecked(
+    draft: _Draft, connected: Connected, operation: Operation, records: Sequence[Record]
+) -> dict[RecordRef, Outcome]:
+    """What the adapter knows to stand in the way, record by record; findings go to the plan."""
+    asked = {record.ref for record in records}
+    settled: dict[RecordRef, Outcome] = {}
+    try:
+        for one in connected.adapter.precheck(operation, records):
+            if isinstance(one, Finding):
+                draft.say(one)
+            elif isinstance(one, Outcome) and one.ref in asked:
+                settled[one.ref] = one
+    except Exception as error:
+        raise contained(error, connected.crm) from error
+    return settled
+
+
+def _protected(protection: Protection, record: Record) -> str | None:
+    if record.ref.kind in protection.kinds:
+        return f"{record.ref.kind} are out of reach in the settings."
+    for condition in protection.where:
+        if meets(record, condition):
+            return f"the settings protect what has {condition.field} {condition.op} {condition.value}."
+    return None
+
+
+def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Source]) -> None:
+    wish, profile = draft.wish, connected.profile
+    refs = [source.ref for source in sources]
+    found = connected.read(refs)
+    history = draft.history()
+    remade = history.journal.remade(connected.account.org, refs[0].kind, [r.id for r in refs])
+    befores: list[Record] = []
+    taken: dict[RecordRef, Taken] = {}
+    for source in sources:
+        now = found[source.ref]
+        new_ref = remade.get(source.ref.id)
+        taken[source.ref] = Taken(now, source.before, source.known, new_ref)
+        befores.append(
+            now if source.before is None else dataclasses.replace(source.before, state=now.state)
+        )
+    settled = _prechecked(draft, connected, Operation.RESTORE, befores)
+    for source in sources:
+        one = taken[source.ref]
+        verdict = judge_restore(
+            one, profile, remake=wish.remake, on_conflict=wish.on_conflict,
+            now=vendor_now(connected),
+        )
+        if isinstance(verdict, Way):
+            verdict = settled.get(source.ref, verdict)
+        elif verdict.verdict is Verdict.BY_HAND and source.ref in settled:
+            verdict = settled[source.ref]
+        if isinstance(verdict, Outcome):
+            draft.settle(connected, verdict)
+            continue
+        run = source.known.run if source.known else ""
+        draft.go(
+            verdict,
+            Target(
+                source.ref, one.now.fingerprint(profile.vendor_set), verdict.evidence,
+                f"{run} {source.ref}" if source.before is not None else "",
+            ),
+        )
+
+
+def _finish(
+    draft: _Draft, crms: Sequence[str], review: Callable[..., Iterable[Iterable[Finding]]]
+) -> Plan:
+    """Steps, counts, findings and the seal."""
+    wish, accounts = draft.wish, draft.accounts
+    connected = {crm: accounts.connected(crm) for crm in crms}
+    profiles = {crm: one.profile for crm, one in connected.items()}
+    touches = draft.book.touches()
+    steps = steps_of(draft.groups, profiles, touches, wish.operation)
+    kept = dict(draft.book.calls)
+    for touch in touches:
+        if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW):
+            batch = max(1, profiles[touch.crm].read_batch)
+            kept[touch.crm] = kept.get(touch.crm, 0) + ceil((touch.count or 0) / batch)
+    counts = counts_of(steps, len(draft.settled), profiles, kept)
+    now = datetime.now(UTC)
+    plan = Plan(
+        id=f"p-{now:%Y%m%d}-{secrets.token_hex(4)}",
+        made_at=now,
+        by=wish.by,
+        operation=wish.operation,
+        reason=wish.reason,
+        code=wish.code,
+        targets={
+            crm: TargetOrg(one.account.org, one.account.environment, accounts.vendor(crm))
+            for crm, one in connected.items()
+        },
+        versions=versions_of(accounts, list(crms)),
+        steps=steps,
+        touches=touches,
+        findings=(
+            *draft.told.values(),
+            *settled_findings(draft.tally, counts.records),
+            *step_findings(steps, profiles),
+            *touch_findings(touches),
+        ),
+        settled=draft.settled,
+        counts=counts,
+        irreversible=any(
+            lasting(step.capability, profiles[step.crm], step.kind)
+            for number, step in enumerate(steps)
+            if not any(other.after == number for other in steps)
+        ),
+        confirm=None if wish.operation is Operation.RESTORE else confirm_text(steps, profiles),
+        options={
+            **wish.told,
+            "remake": wish.remake,
+            "on_conflict": wish.on_conflict,
+            "notes": {crm: [list(n) for n in p.notes] for crm, p in profiles.items() if p.notes},
+        },
+    )
+    scene = Scene(
+        accounts={crm: one.account for crm, one in connected.items()},
+        totals=_totals(plan, connected),
+        protect=draft.protect,
+        limits={
+            **wish.limits,
+            **{f"reserve {crm}": one.settings.reserve for crm, one in connected.items()},
+        },
+        now=max((vendor_now(one) for one in connected.values()), default=now),
+        require_reason=wish.require_reason,
+    )
+    more = [finding for some in review(plan=plan, scene=scene) or () for finding in some or ()]
+    return sealed(dataclasses.replace(plan, findings=_sorted([*plan.findings, *more])))
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    order = list(Severity)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+
+
+def _totals(
+    plan: Plan, connected: Mapping[str, Connected]
+) -> dict[tuple[str, str], int | None]:
+    totals: dict[tuple[str, str], int | None] = {}
+    if plan.operation is Operation.RESTORE:
+        return totals
+    for step in plan.steps:
+        key = (step.crm, step.kind)
+        if key in totals:
+            continue
+        try:
+            totals[key] = connected[step.crm].adapter.total(step.kind)
+        except BridgeError:
+            totals[key] = None
+        except Exception as error:
+            raise contained(error, step.crm) from error
+    return totals
+
+
+

@@ -1,0 +1,530 @@
+"""A plan becomes calls, calls become outcomes: one run, from its first page to its receipt."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from math import ceil, lcm
+from typing import Any
+
+from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.aftermath import Aftermath
+from crm_bridge.engine.connect import Accounts
+from crm_bridge.engine.history import SETTLED, History, unfinished
+from crm_bridge.engine.keep import keep, restore_sources
+from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.lock import OrgLock
+from crm_bridge.engine.planfile import head_of, outcome_row, pages_of
+from crm_bridge.engine.restore import Renames, pointed
+from crm_bridge.engine.select import mark_of
+from crm_bridge.engine.send import Street, await_job, send
+from crm_bridge.engine.work import Item, Phase, dated, not_sent, phases_of
+from crm_bridge.errors import BridgeError, JournalError, PlanBlocked, Unauthorized
+from crm_bridge.guard import NotSent
+from crm_bridge.journal.store import Entry, Journal
+from crm_bridge.model.abilities import Effect, Operation
+from crm_bridge.model.plans import PAGE, Batch, Plan, Step
+from crm_bridge.model.records import RecordRef
+from crm_bridge.model.results import Event, Outcome, Receipt, Verdict, unknown
+
+REDO = 4
+"""Times that a stretch is read anew because its reads grew too old before they were sent."""
+
+
+def new_run() -> str:
+    """A name for a run: `r-20261122-7f3a91c2`."""
+    return f"r-{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the settings say of every run.
+
+    Attributes:
+        settle: Seconds that an unanswered write may still arrive.
+        read_max_age: Seconds; the oldest read behind a write.
+        lease: Seconds that a claim on an org holds without being renewed.
+        sleep: Waits so many seconds.
+        clock: Monotonic seconds.
+        stopped: Set when somebody asks the run to stop.
+    """
+
+    settle: float
+    read_max_age: float
+    lease: float
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
+    stopped: threading.Event
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts of a run as they stand, page by page."""
+
+    counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+    left: int = 0
+    until: list[str] = field(default_factory=list)
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            self.counts[outcome.verdict] += 1
+            self.left += unfinished(outcome)
+            if outcome.recoverable_until is not None:
+                moment = outcome.recoverable_until.isoformat()
+                self.until = [min([*self.until[:1], moment]), max([*self.until[1:], moment])]
+
+
+class Run:
+    """One run of one plan.
+
+    Args:
+        plan: What to do.
+        accounts: The accounts.
+        history: The journal and what it knows.
+        terms: What the settings say.
+        observe: Tells observers.
+        run: The run to go on with; None for a new one.
+    """
+
+    def __init__(
+        self, plan: Plan, accounts: Accounts, history: History, terms: Terms,
+        observe: Callable[[Event], None], run: str | None = None,
+    ) -> None:
+        self.plan, self.accounts, self.history, self.terms = plan, accounts, history, terms
+        self.journal: Journal = history.journal
+        self.run = run or new_run()
+        self.resumed = run is not None
+        self._observe = observe
+        self._locks: dict[str, OrgLock] = {}
+        self._lock_turn = threading.Lock()
+        self._tally = _Tally()
+        self._read_at = 0.0
+        self._announced: set[int] | None = None
+        self._halted: str | None = None
+
+    def go(self) -> Receipt:
+        """Do it all, or as much as can be done.
+
+        Raises:
+            PlanBlocked: Locked by another run, or not the org that the plan is for; nothing was sent.
+            JournalError: The journal takes nothing more; nothing was sent without it.
+        """
+        began, calls = self.terms.clock(), self.accounts.calls()
+        self.accounts.begin()
+        self._claim()
+        finished = False
+        try:
+            for crm, target in self.plan.targets.items():
+                self.accounts.prove(crm, target).lanes.beat = self._beat
+            self._open()
+            for number, step in enumerate(self.plan.steps):
+                if step.after is None:
+                    self._walk(number, step)
+            receipt = self._finish(began, calls)
+            finished = not self._tally.left and self._halted is None
+            return receipt
+        except JournalError:
+            self._halt_all("journal")
+            raise
+        finally:
+            for lock in self._locks.values():
+                lock.release(finished=finished)
+
+    # --- beginning and end -------------------------------------------------------------------------
+
+    def _claim(self) -> None:
+        """Take the lock of every org, in one order for everybody; the same org twice is one org."""
+        by_org: dict[tuple[str, str], OrgLock] = {}
+        orgs = sorted({(target.vendor, target.org) for target in self.plan.targets.values()})
+        try:
+            for vendor, org in orgs:
+                by_org[vendor, org] = OrgLock.take(
+                    vendor, org, run=self.run, journal=str(self.journal.path),
+                    lease=self.terms.lease, clock=self.terms.clock,
+                )
+        except BaseException:
+            for lock in by_org.values():
+                lock.release(finished=True)
+            raise
+        self._locks = {crm: by_org[t.vendor, t.org] for crm, t in self.plan.targets.items()}
+
+    def _open(self) -> None:
+        """The plan, its pages and what is settled, durable before anything is sent."""
+        if not self.resumed:
+            self._write_plan()
+        self.journal.append(
+            *(
+                Entry(
+                    "lock", self.run, crm, self.plan.targets[crm].org,
+                    body={"epoch": lock.epoch, "resumed": self.resumed},
+                )
+                for crm, lock in self._locks.items()
+            )
+        )
+        self._tell("plan", count=self.plan.counts.records)
+
+    def _write_plan(self) -> None:
+        plan = self.plan
+        head = {**head_of(plan), "digest": plan.digest}
+        entries = [Entry("plan", self.run, body={"plan": plan.id, "digest": plan.digest, "head": head})]
+        numbers: dict[tuple[str, int], int] = {}
+        for of, number, rows in pages_of(plan):
+            if of == "settled":
+                continue
+            page = numbers[of, number] = numbers.get((of, number), -1) + 1
+            owner: Any = plan.steps[number] if of == "step" else plan.touches[number]
+            kind = owner.kind if of == "step" else owner.rule.child
+            org = plan.targets[owner.crm].org
+            entries.append(
+                Entry(f"{of}_page", self.run, owner.crm, org, kind, number, page, body=rows)
+            )
+            if len(entries) >= 64:
+                self.journal.append(*entries)
+                entries = []
+        self.journal.append(*entries)
+        self._settled()
+
+    def _settled(self) -> None:
+        """What the plan knew already: outcomes by kind, in pages."""
+        groups: dict[tuple[str, str], list[Outcome]] = {}
+        page = 0
+
+        def write(crm: str, kind: str) -> None:
+            nonlocal page
+            some = groups.pop((crm, kind))
+            org = self.plan.targets[crm].org
+            body = {"rows": [outcome_row(outcome) for outcome in some]}
+            self.journal.append(
+                Entry("verdict", self.run, crm, org, kind, SETTLED, page, body=body)
+            )
+            page += 1
+
+        for outcome in self.plan.settled:
+            key = (outcome.ref.crm, outcome.ref.kind)
+            groups.setdefault(key, []).append(outcome)
+            if len(groups[key]) >= PAGE:
+                write(*key)
+        for key in list(groups):
+            write(*key)
+
+    def _finish(self, began: float, calls: int) -> Receipt:
+        self.history.forget_pages()
+        page = 0
+        while (rows := self.history.verdicts(self.run, SETTLED, page)) is not None:
+            self._tally.add(list(rows.values()))
+            page += 1
+        halted = self._halted or self._halts()
+        if halted is not None:
+            self.journal.append(Entry("halt", self.run, body={"why": halted}))
+        counts = self._tally.counts
+        seconds, made = self.terms.clock() - began, self.accounts.calls() - calls
+        body = {
+            "counts": {verdict.value: n for verdict, n in counts.items()},
+            "left": self._tally.left,
+            "until": self._tally.until,
+            "seconds": f"{seconds:.3f}",
+            "calls": made,
+            "halted": halted,
+        }
+        self.journal.append(Entry("finish", self.run, body=body))
+        self._halted = halted
+        self._tell("finish", count=self.plan.counts.records)
+        return Receipt(
+            self.run, self.plan.operation, self.plan.digest, dict(counts), seconds, made,
+            self.history.lazy(self.run, sum(counts.values())), halted,
+        )
+
+    # --- the street --------------------------------------------------------------------------------
+
+    def _walk(self, number: int, step: Step) -> None:
+        """Bring all pages of a chain of steps through, stretch by stretch."""
+        connected = self.accounts.connected(step.crm)
+        chain = self._chain(number)
+        phases = phases_of(chain, connected)
+        street = self._street(connected)
+        tried = self.history.tried(self.run, number) if self.resumed else {}
+        if self.resumed:
+            self._pick_up(street, number)
+        pages = self._pages(number, step)
+        size = _stretch(connected, chain)
+        while stretch := list(islice(pages, size)):
+            self._stretch(street, number, phases, stretch, tried)
+        self._late_look(street, number, phases)
+
+    def _chain(self, number: int) -> list[Step]:
+        chain = [self.plan.steps[number]]
+        while (
+            after := next((n for n, s in enumerate(self.plan.steps) if s.after == number), None)
+        ) is not None:
+            chain.append(self.plan.steps[after])
+            number = after
+        return chain
+
+    def _pages(self, number: int, step: Step) -> Iterator[tuple[int, list[Any]]]:
+        if self.resumed:
+            return self.history.targets(self.run, number)
+        return enumerate(list(page) for page in batched(step.targets, PAGE))
+
+    def _street(self, connected: Connected) -> Street:
+        lock = self._locks[connected.crm]
+
+        def check() -> None:
+            if self.terms.stopped.is_set():
+                raise NotSent("the run was asked to stop.", "signal")
+            with self._lock_turn:
+                try:
+                    lock.check()
+                except PlanBlocked as error:
+                    connected.guard.halt("lock")
+                    raise NotSent(error.summary, "lock") from None
+            if self.terms.clock() - self._read_at > self.terms.read_max_age:
+                raise NotSent("what was read is too old to act on.", "stale")
+
+        def stopped() -> str | None:
+            return "signal" if self.terms.stopped.is_set() else connected.guard.halted
+
+        def tell(stage: str, count: int = 0, outcomes: Sequence[Outcome] = ()) -> None:
+            self._tell(stage, connected.crm, count, outcomes)
+
+        return Street(
+            self.run, self.journal, connected, self.terms.settle, check, stopped, tell, self._rest
+        )
+
+    def _stretch(
+        self, street: Street, number: int, phases: Sequence[Phase],
+        stretch: Sequence[tuple[int, Sequence[Any]]], tried: Mapping[str, bool],
+    ) -> None:
+        items: list[Item] = []
+        before: dict[tuple[int, str], Outcome] = {}
+        doubt: dict[RecordRef, Outcome | None] = {}
+        for page, targets in stretch:
+            rows = (self.history.verdicts(self.run, number, page) or {}) if self.resumed else {}
+            for target in targets:
+                last = rows.get(target.ref.id)
+                if last is not None and not _open_still(last):
+                    before[page, target.ref.id] = last
+                    continue
+                if target.ref.id in tried and not tried[target.ref.id]:
+                    doubt[target.ref] = last
+                elif last is not None and last.verdict in (Verdict.UNKNOWN, Verdict.PENDING):
+                    doubt[target.ref] = last
+                items.append(Item(target, number, page))
+        for _ in range(REDO):
+            self._through(street, phases, [i for i in items if i.outcome is None], doubt)
+            stale = [i for i in items if street.stopped() is None and _grew_old(i)]
+            for item in stale:
+                item.outcome = None
+            if not stale:
+                break
+        after = Aftermath(street, self.plan, self.history, self._renames(street))
+        after.conclude(phases, items)
+        for page, targets in stretch:
+            new = {i.ref.id: i.outcome for i in items if i.page == page}
+            outcomes = [new.get(t.ref.id) or before[page, t.ref.id] for t in targets]
+            self._verdict(street, number, page, [o for o in outcomes if o is not None])
+
+    def _through(
+        self, street: Street, phases: Sequence[Phase], items: Sequence[Item],
+        doubt: Mapping[RecordRef, Outcome | None],
+    ) -> None:
+        """Keep, then every phase, in order."""
+        why = street.stopped()
+        if not items:
+            return
+        if why is None:
+            try:
+                if self.plan.operation is Operation.RESTORE:
+                    restore_sources(self.journal, items)
+                self._read_at = self.terms.clock()
+                keep(
+                    items, plan=self.plan, run=self.run, connected=street.connected, phases=phases,
+                    journal=self.journal, announced=self._is_announced, tried=doubt,
+                    taken=self._taken(street, items),
+                )
+                if self.plan.operation is Operation.RESTORE:
+                    self._point(street, items)
+                street.tell("keep", len(items))
+            except JournalError:
+                raise
+            except BridgeError as error:
+                why = self._trouble(street.connected, error)
+        if why is not None:
+            for item in items:
+                if item.outcome is None:
+                    last = doubt.get(item.ref)
+                    kept = last is not None or item.ref in doubt
+                    item.outcome = (last or _in_doubt(item.ref)) if kept else not_sent(item.ref, why)
+            return
+        for phase in phases:
+            going = [i for i in items if i.outcome is None and i.start <= phase.number]
+            send(street, phase, going)
+
+    def _trouble(self, connected: Connected, error: BridgeError) -> str:
+        """A read that went wrong in the middle of a run stops what is to come, resumable."""
+        why = "login" if isinstance(error, Unauthorized) else "unreachable"
+        if isinstance(error, PlanBlocked):
+            why = "target"
+        connected.guard.halt(why)
+        return f"{connected.guard.halted or why}: {error.summary}"
+
+    def _point(self, street: Street, items: Sequence[Item]) -> None:
+        """Let the snapshots name the records that stand for old ones now."""
+        renames = self._renames(street)
+        renamed = renames.of([i.source for i in items if i.source is not None])
+        for item in items:
+            if item.source is not None:
+                item.source = pointed(item.source, renamed)
+
+    def _renames(self, street: Street) -> Renames:
+        if street.renames is None:
+            street.renames = Renames(self.journal, street.connected)
+        return street.renames
+
+    def _verdict(
+        self, street: Street, number: int, page: int, outcomes: Sequence[Outcome]
+    ) -> None:
+        connected = street.connected
+        kind = self.plan.steps[number].kind
+        row = self._chain(number)[-1].capability
+        outcomes = [dated(outcome, row, connected) for outcome in outcomes]
+        body = {"rows": [outcome_row(outcome) for outcome in outcomes]}
+        self.journal.append(
+            Entry(
+                "verdict", self.run, connected.crm, connected.account.org, kind, number, page,
+                body=body,
+            )
+        )
+        self._tally.add(outcomes)
+        street.tell("verify", len(outcomes), tuple(outcomes))
+
+    # --- picking up --------------------------------------------------------------------------------
+
+    def _pick_up(self, street: Street, number: int) -> None:
+        """After a death: wait until nothing sent before can still arrive, and for the vendor's jobs."""
+        newest: datetime | None = None
+        jobs: dict[str, Entry] = {}
+        for written in self.journal.entries(self.run, ("intent", "job"), step=number):
+            newest = max(newest or written.at, written.at)
+            if written.entry.stage == "job":
+                jobs[written.entry.body["handle"]] = written.entry
+        if newest is None:
+            return
+        since = (datetime.now(UTC) - newest).total_seconds()
+        self._rest(min(self.terms.settle, max(0.0, self.terms.settle - since)))
+        row = self._chain(number)[-1].capability
+        for handle, entry in jobs.items():
+            refs = tuple(RecordRef(entry.crm, entry.kind, id_) for id_ in entry.body["ids"])
+            await_job(street, handle, Batch(entry.crm, entry.kind, row, refs))
+
+    def _late_look(self, street: Street, number: int, phases: Sequence[Phase]) -> None:
+        """Look once more at what was ever in doubt: a ghost may have arrived since."""
+        if not street.hung or self.terms.stopped.is_set():
+            return
+        latest = max(item.sent_at or 0.0 for item in street.hung)
+        self._rest(max(0.0, latest + self.terms.settle - self.terms.clock()))
+        by_page: dict[int, list[Item]] = {}
+        for item in street.hung:
+            by_page.setdefault(item.page, []).append(item)
+        after = Aftermath(street, self.plan, self.history, self._renames(street))
+        for page, items in by_page.items():
+            rows = dict(self.history.verdicts(self.run, number, page) or {})
+            changed = after.late_look(phases, items, rows)
+            if changed:
+                for outcome in rows.values():
+                    self._tally.counts[outcome.verdict] -= 1
+                    self._tally.left -= unfinished(outcome)
+                rows.update({outcome.ref.id: outcome for outcome in changed})
+                self._verdict(street, number, page, list(rows.values()))
+        street.hung.clear()
+
+    # --- small things ------------------------------------------------------------------------------
+
+    def _is_announced(self, ref: RecordRef) -> bool:
+        if self._announced is None:
+            self._announced = {
+                mark_of(one)
+                for touch in self.plan.touches
+                if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW)
+                for one in touch.refs
+            }
+            if self._announced or len(self.plan.steps) > 1:
+                self._announced.update(
+                    mark_of(one) for step in self.plan.steps if step.after is None for one in step.refs
+                )
+        return mark_of(ref) in self._announced
+
+    def _taken(self, street: Street, items: Sequence[Item]) -> set[RecordRef]:
+        """Targets that this run took along already, as somebody's children."""
+        if not self.plan.touches and len(self.plan.steps) < 2:
+            return set()
+        kind = items[0].ref.kind
+        found = self.journal.traces(
+            street.connected.account.org, kind, [item.ref.id for item in items]
+        )
+        return {
+            item.ref
+            for item in items
+            for trace in found.get(item.ref.id, ())
+            if trace.run == self.run and trace.parent is not None
+        }
+
+    def _beat(self) -> None:
+        with self._lock_turn:
+            for lock in self._locks.values():
+                lock.rest()
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, in slices, so that the claim on the org is renewed and a signal is heard."""
+        until = self.terms.clock() + seconds
+        while (left := until - self.terms.clock()) > 0:
+            if self.terms.stopped.is_set():
+                return
+            self.terms.sleep(min(left, max(0.05, self.terms.lease / 8)))
+            self._beat()
+
+    def _halts(self) -> str | None:
+        if self.terms.stopped.is_set():
+            return "signal"
+        for crm in self.plan.targets:
+            if (why := self.accounts.connected(crm).guard.halted) is not None:
+                return why
+        return None
+
+    def _halt_all(self, why: str) -> None:
+        for crm in self.plan.targets:
+            self.accounts.connected(crm).guard.halt(why)
+
+    def _tell(
+        self, stage: str, crm: str = "", count: int = 0, outcomes: Sequence[Outcome] = ()
+    ) -> None:
+        self._observe(
+            Event(self.run, stage, crm, count, self.plan.counts.records, tuple(outcomes))
+        )
+
+
+def _stretch(connected: Connected, chain: Sequence[Step]) -> int:
+    """Pages that walk together: enough to keep every lane busy, and no more."""
+    profile, size = connected.profile, max(max(1, s.capability.batch) for s in chain)
+    if any(step.capability.job for step in chain):
+        return ceil(size / PAGE)
+    whole = lcm(size, PAGE) if size > PAGE else PAGE
+    records = max(profile.lanes * max(size, profile.read_batch), PAGE)
+    return ceil(records / whole) * whole // PAGE
+
+
+def _open_still(outcome: Outcome) -> bool:
+    """Whether a resume has anything to do for an outcome."""
+    return unfinished(outcome) or outcome.verdict is Verdict.PENDING
+
+
+def _grew_old(item: Item) -> bool:
+    problem = item.outcome.problem if item.outcome else None
+    return bool(problem and problem.code == "not_sent" and "too old" in problem.message)
+
+
+def _in_doubt(ref: RecordRef) -> Outcome:
+    return unknown(ref, "an answer was lost before, and it could not be read since.")

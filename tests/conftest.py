@@ -1,0 +1,83 @@
+"""What tests share: a bridge over a CRM in memory, with a clock that nobody waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crm_bridge.bridge import Bridge
+from crm_bridge.config import BridgeSettings, Config
+from crm_bridge.engine.review import Review
+from crm_bridge.registry import Registry
+from crm_bridge.testing import memory
+from crm_bridge.testing.world import World
+
+
+class Clock:
+    """Monotonic seconds that pass only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks, tokens and journals of a test lie in its own folder; no login of a person's is seen."""
+    for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock to sleep by."""
+    return Clock()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A CRM in memory with two accounts."""
+    with World(records=30) as world:
+        yield world
+
+
+@pytest.fixture
+def open_bridge(
+    world: World, clock: Clock, tmp_path: Path
+) -> Iterator[Callable[..., Bridge]]:
+    """Opens bridges over the world; each call is a process of its own, with the same journal."""
+    opened: list[Bridge] = []
+
+    def open_one(*observers: Any, **bridge: Any) -> Bridge:
+        settings = {
+            name: {"vendor": "memory", "environment": "simulator", "world": world.name}
+            for name in world.crms
+        }
+        given = {"settle": "2s", "lease": "60s", **bridge}
+        config = Config(tmp_path / "crm_bridge.toml", BridgeSettings(
+            journal="sqlite:///journal.db", actor="tester", **given), settings)
+        registry = Registry([Review(), *observers])
+        registry.manager.register(memory, name="memory")
+        one = Bridge(config, registry, clock=clock, sleep=clock.sleep)
+        opened.append(one)
+        return one
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def bridge(open_bridge: Callable[..., Bridge]) -> Bridge:
+    """One bridge over the world."""
+    return open_bridge()

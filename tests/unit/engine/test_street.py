@@ -1,0 +1,294 @@
+"""The street end to end, over a CRM in memory: what is asked for happens, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from crm_bridge.bridge import Bridge
+from crm_bridge.errors import PlanBlocked, SettingsError
+from crm_bridge.model.plans import Severity
+from crm_bridge.model.results import Verdict
+from crm_bridge.testing.world import World
+
+WHY = {"reason": "left the market", "code": "left"}
+
+
+def refs(world: World, kind: str, count: int) -> list[str]:
+    """Addresses of live records without awkward states."""
+    found = [e.id for e in world["mem"].records.values()
+             if e.kind == kind and e.state == "live" and not e.locked]
+    return [f"mem:{kind}/{one}" for one in found[:count]]
+
+
+def state(world: World, ref: str) -> str:
+    return world["mem"].records[ref.partition("/")[2]].state.value
+
+
+def writes(world: World) -> list[str]:
+    return [one for line in world.arrived("mem") if line.write for one in line.ids]
+
+
+def test_a_delete_takes_what_it_names_and_what_it_announced(world: World, bridge: Bridge) -> None:
+    company = next(e for e in world["mem"].records.values() if e.kind == "Company")
+    notes = [e for e in world["mem"].hanging([company.id], "Note", "company")]
+    before = world.truth("mem")
+    plan = bridge.plan("delete", [f"mem:Company/{company.id}"], **WHY)
+    touch = {t.rule.child: t.count for t in plan.touches}
+    assert touch.get("Note", 0) == len(notes)
+    receipt = bridge.apply(plan)
+    assert receipt.ok
+    after = world.truth("mem")
+    gone = {one for one in after if after[one].state != before[one].state}
+    assert gone == {("Company", company.id), *(("Note", n.id) for n in notes)}
+
+
+def test_a_run_that_is_restored_is_equal_to_what_was_before(world: World, bridge: Bridge) -> None:
+    before = world.truth("mem")
+    receipt = bridge.apply(bridge.plan("delete", refs(world, "Company", 10), **WHY))
+    assert receipt.counts[Verdict.DONE] == 10
+    back = bridge.apply(bridge.plan("restore", receipt))
+    assert back.ok, [o for o in back.outcomes if o.problem]
+    now = world.truth("mem")
+    for one, was in before.items():
+        free = {k: v for k, v in was.fields.items() if k not in was.vendor_set}
+        assert {k: v for k, v in now[one].fields.items() if k not in was.vendor_set} == free
+        assert now[one].state == was.state
+
+
+@pytest.mark.parametrize("operation", ["void", "archive"])
+def test_a_mark_is_written_and_taken_off_again(
+    world: World, bridge: Bridge, operation: str
+) -> None:
+    some = refs(world, "Lead", 5)
+    receipt = bridge.apply(bridge.plan(operation, some, **WHY))
+    assert receipt.counts[Verdict.DONE] == 5
+    word = {"void": "void", "archive": "archived"}[operation]
+    assert all(
+        world["mem"].records[r.partition("/")[2]].fields["crm_bridge_status"] == word for r in some
+    )
+    assert [r.ref for r in bridge.find("mem:Lead", state={"void": "voided"}.get(operation, "archived"))]
+    back = bridge.apply(bridge.plan("restore", receipt.run))
+    assert back.ok
+    assert not any(
+        "crm_bridge_status" in world["mem"].records[r.partition("/")[2]].fields for r in some
+    )
+
+
+def test_what_somebody_changed_since_a_mark_is_skipped_with_both_values(
+    world: World, bridge: Bridge
+) -> None:
+    some = refs(world, "Lead", 3)
+    receipt = bridge.apply(bridge.plan("void", some, **WHY))
+    world.act("mem", "edit", "Lead", [some[0].partition("/")[2]],
+              fields={"crm_bridge_status": "theirs"})
+    back = bridge.apply(bridge.plan("restore", receipt))
+    told = {str(o.ref): o for o in back.outcomes}
+    assert told[some[0]].verdict is Verdict.SKIPPED
+    assert told[some[0]].problem.code == "changed"
+    assert "theirs" in told[some[0]].problem.message
+    assert back.counts[Verdict.DONE] == 2
+
+
+def test_each_sort_of_record_gets_its_own_verdict(world: World, bridge: Bridge) -> None:
+    some = refs(world, "Lead", 6)
+    ids = [r.partition("/")[2] for r in some]
+    world.act("mem", "lock", "Lead", [ids[0]])
+    world.act("mem", "delete", "Lead", [ids[1]])
+    world.act("mem", "require_approval", "Lead", [ids[2]])
+    targets = [*some, some[3], "mem:Lead/ld-999999"]
+    plan = bridge.plan("delete", targets, **WHY)
+    assert [f.count for f in plan.findings if f.code == "doubles"] == [1]
+    receipt = bridge.apply(plan)
+    told = {str(o.ref): (o.verdict.value, o.problem.code if o.problem else None)
+            for o in receipt.outcomes}
+    assert told[some[0]] == ("skipped", "locked")
+    assert told[some[1]][0] == "already"
+    assert told[some[2]][0] == "pending"
+    assert told["mem:Lead/ld-999999"] == ("failed", "not_found")
+    assert [told[r][0] for r in some[3:]] == ["done"] * 3
+    assert sum(receipt.counts.values()) == plan.counts.records == 7
+    world.act("mem", "approve", "Lead", [ids[2]])
+    again = bridge.verify(receipt.run)
+    assert {str(o.ref): o.verdict.value for o in again.outcomes}[some[2]] == "done"
+    assert again.counts[Verdict.DONE] == 4
+
+
+def test_a_lost_answer_is_settled_by_a_read_and_never_sent_twice(
+    world: World, bridge: Bridge
+) -> None:
+    some = refs(world, "Lead", 4)
+    plan = bridge.plan("delete", some, **WHY)
+    world.trouble("mem", "cut_after", on="delete")
+    receipt = bridge.apply(plan)
+    assert receipt.counts[Verdict.DONE] == 4
+    assert sorted(writes(world)) == sorted(r.partition("/")[2] for r in some)
+
+
+def test_a_write_that_surely_did_not_arrive_is_sent_once_more(world: World, bridge: Bridge) -> None:
+    some = refs(world, "Lead", 4)
+    plan = bridge.plan("delete", some, **WHY)
+    world.trouble("mem", "cut_before", on="delete")
+    receipt = bridge.apply(plan)
+    assert receipt.counts[Verdict.DONE] == 4
+    assert all(state(world, r) == "deleted" for r in some)
+
+
+def test_said_done_and_not_done_is_failed(world: World, bridge: Bridge) -> None:
+    some = refs(world, "Lead", 2)
+    plan = bridge.plan("delete", some, **WHY)
+    world.trouble("mem", "lies_done", on="delete")
+    receipt = bridge.apply(plan)
+    assert receipt.counts[Verdict.FAILED] == 2
+    assert {o.problem.code for o in receipt.outcomes} == {"not_applied"}
+
+
+def test_said_refused_and_done_is_done(world: World, bridge: Bridge) -> None:
+    some = refs(world, "Lead", 2)
+    plan = bridge.plan("delete", some, **WHY)
+    world.trouble("mem", "lies_failed", on="delete")
+    assert bridge.apply(plan).counts[Verdict.DONE] == 2
+
+
+def test_a_plan_that_was_applied_finds_everything_done_and_sends_nothing(
+    world: World, bridge: Bridge, open_bridge: Callable[..., Bridge], tmp_path: Path
+) -> None:
+    plan = bridge.plan("delete", refs(world, "Lead", 3), **WHY)
+    bridge.save_plan(plan, tmp_path / "plan")
+    bridge.apply(plan)
+    before = len(world.arrived("mem"))
+    again = open_bridge().apply(tmp_path / "plan")
+    assert again.ok
+    assert again.note
+    assert len(world.arrived("mem")) == before
+
+
+def test_what_changed_since_the_plan_is_skipped(world: World, bridge: Bridge) -> None:
+    some = refs(world, "Lead", 3)
+    plan = bridge.plan("delete", some, **WHY)
+    world.act("mem", "edit", "Lead", [some[0].partition("/")[2]], fields={"name": "another"})
+    receipt = bridge.apply(plan)
+    told = {str(o.ref): o for o in receipt.outcomes}
+    assert (told[some[0]].verdict, told[some[0]].problem.code) == (Verdict.SKIPPED, "changed")
+    assert state(world, some[0]) == "live"
+    assert receipt.counts[Verdict.DONE] == 2
+
+
+def test_a_purge_is_refused_without_the_text_that_the_plan_prints(
+    world: World, bridge: Bridge
+) -> None:
+    some = refs(world, "Lead", 1)
+    bridge.apply(bridge.plan("delete", some, **WHY))
+    plan = bridge.plan("purge", some, **WHY)
+    assert plan.confirm == "mem 1"
+    assert plan.irreversible
+    with pytest.raises(PlanBlocked) as caught:
+        bridge.apply(plan)
+    assert caught.value.code == "not_confirmed"
+    assert state(world, some[0]) == "deleted"
+    assert bridge.apply(plan, confirm="mem 1").counts[Verdict.DONE] == 1
+    assert state(world, some[0]) == "gone"
+
+
+def test_what_is_gone_is_made_anew_once_and_the_ids_are_mapped(world: World, bridge: Bridge) -> None:
+    company = refs(world, "Company", 1)
+    receipt = bridge.apply(bridge.plan("delete", company, **WHY))
+    was = dict(world["mem"].records[company[0].partition("/")[2]].fields)
+    world.turn("mem", timedelta(days=31))
+    plain = bridge.plan("restore", receipt.run)
+    assert plain.blocked
+    with pytest.raises(PlanBlocked):
+        bridge.apply(plain)
+    back = bridge.apply(bridge.plan("restore", receipt.run, remake=True))
+    outcome = next(iter(back.outcomes))
+    assert outcome.verdict is Verdict.DONE
+    assert outcome.new_ref is not None
+    made = world["mem"].records[outcome.new_ref.id].fields
+    assert {k: made[k] for k in was if k not in ("revision", "made_from")} == {
+        k: v for k, v in was.items() if k not in ("revision", "made_from")}
+    again = bridge.apply(bridge.plan("restore", receipt.run, remake=True))
+    told = next(iter(again.outcomes))
+    assert (told.verdict, told.new_ref) == (Verdict.ALREADY, outcome.new_ref)
+
+
+def test_more_records_than_the_cap_stop_before_the_first_effect(
+    world: World, bridge: Bridge
+) -> None:
+    plan = bridge.plan("delete", refs(world, "Lead", 5), limit_records=4, **WHY)
+    assert [f.code for f in plan.findings if f.severity is Severity.ERROR] == ["limit_records"]
+    with pytest.raises(PlanBlocked):
+        bridge.apply(plan)
+    assert writes(world) == []
+
+
+def test_a_bare_kind_and_an_empty_list_are_refused(world: World, bridge: Bridge) -> None:
+    for targets in ("mem:Lead", [], "mem:Lead/../x", "mem:Leed/ld-000001", "mem:Lead/de-000001"):
+        with pytest.raises(SettingsError):
+            bridge.plan("delete", targets, **WHY)
+    assert world.arrived("mem") == []
+
+
+def test_another_org_than_the_plans_is_refused_before_anything_is_read(
+    world: World, bridge: Bridge, open_bridge: Callable[..., Bridge]
+) -> None:
+    plan = bridge.plan("delete", refs(world, "Lead", 1), **WHY)
+    other = open_bridge()
+    dict(other.config.crms)["mem"]["account"] = "mem2"
+    with pytest.raises(PlanBlocked) as caught:
+        other.apply(plan)
+    assert caught.value.code == "wrong_target"
+    assert {line.path for line in world.arrived("mem2")} <= {"/whoami"}
+
+
+def test_what_is_protected_is_left_alone(world: World, open_bridge: Callable[..., Bridge]) -> None:
+    bridge = open_bridge()
+    some = refs(world, "Lead", 2)
+    name = world["mem"].records[some[0].partition("/")[2]].fields["name"]
+    bridge.config.crms["mem"]["protect"] = {"where": [f'name = "{name}"']}
+    receipt = bridge.apply(bridge.plan("delete", some, **WHY))
+    assert {str(o.ref): o.verdict for o in receipt.outcomes}[some[0]] is Verdict.SKIPPED
+    assert state(world, some[0]) == "live"
+
+
+def test_a_stop_leaves_a_run_that_resume_finishes(
+    world: World, open_bridge: Callable[..., Bridge]
+) -> None:
+    some = refs(world, "Lead", 30)
+    holder: list[Bridge] = []
+
+    class Stopper:
+        from crm_bridge.hookspecs import hookimpl
+
+        @hookimpl
+        def observe(self, event: object) -> None:
+            if getattr(event, "stage", "") == "answer":
+                holder[0].stop()
+
+    bridge = open_bridge(Stopper())
+    holder.append(bridge)
+    receipt = bridge.apply(bridge.plan("delete", some, limit_share=1.0, **WHY))
+    assert receipt.halted == "signal"
+    after = open_bridge().resume(receipt.run)
+    assert after.counts[Verdict.DONE] == 30
+    assert sorted(writes(world)) == sorted(r.partition("/")[2] for r in some)
+
+
+def test_runs_tell_what_was_done_and_by_whom(world: World, bridge: Bridge) -> None:
+    receipt = bridge.apply(bridge.plan("delete", refs(world, "Lead", 2), **WHY))
+    run = bridge.runs()[0]
+    assert (run.run, run.by, run.reason, run.code, run.state) == (
+        receipt.run, "tester", "left the market", "left", "finished")
+    assert run.counts[Verdict.DONE] == 2
+    assert bridge.receipt(receipt.run).counts == receipt.counts
+    assert bridge.check_journal().ok
+
+
+def test_expiring_lists_exactly_what_ends_within(world: World, bridge: Bridge) -> None:
+    receipt = bridge.apply(bridge.plan("delete", refs(world, "Lead", 2), **WHY))
+    assert bridge.expiring("7d") == []
+    world.turn("mem", timedelta(days=25))
+    bridge.close()
+    assert [(e.run, e.kind, e.count) for e in bridge.expiring("7d")] == [(receipt.run, "Lead", 2)]
