@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from random import Random
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from crm_bridge.simulator.seed import (
     sizes,
 )
 from crm_bridge_hubspot.kinds import MARKER, OBJECTS
-from crm_bridge_hubspot.simulator_catalog import BY_PAIR, LIFECYCLE, PROJECTS, LinkType, inverse_of
+from crm_bridge_hubspot.simulator_catalog import BY_PAIR, LIFECYCLE, PROJECTS, inverse_of
 from crm_bridge_hubspot.simulator_life import bin_until
 from crm_bridge_hubspot.simulator_lists import members_of
 from crm_bridge_hubspot.simulator_values import owner_id
@@ -34,6 +35,9 @@ _OWNED: Final = ("contacts", "companies", "deals", "tickets", "leads")
 _DEAL_STAGES: Final = (
     "appointmentscheduled", "qualifiedtobuy", "contractsent", "closedwon", "closedlost",
 )  # fmt: skip
+
+
+Label = str | None
 
 
 def counts_of(records: int) -> dict[str, int]:
@@ -72,7 +76,9 @@ class Seeds:
         self.awkward = {kind: Awkward(total, SORTS) for kind, total in self.counts.items()}
         self.began = account.clock.epoch()
         self._survivors: dict[str, dict[int, int]] = {}
-        self._links: dict[tuple[str, int], list[Link]] | None = None
+        self._links: dict[str, dict[int, list[Link]]] | None = None
+        self._ids: list[str] = []
+        self._alive: dict[str, bytearray] = {}
         self._rows: dict[str, list[Any]] = {}
 
     def id_of(self, row: int) -> str:
@@ -125,6 +131,7 @@ class Seeds:
 
     def _grown(self, kind: str) -> Iterator[Stored]:
         build, survivors = _BUILDERS[kind], self._merged(kind)
+        links = self._all_links()[kind]
         self.account.memory.setdefault("grown", set()).add(kind)
         awkward = self.awkward[kind]
         for row, made in enumerate(self.rows(kind)):
@@ -150,7 +157,7 @@ class Seeds:
                 record.state = "deleted"
                 record.meta["deleted"] = self._deleted(row)
             else:
-                record.links = self._all_links().get((kind, row), [])
+                record.links = links.get(row, [])
             yield record
 
     def _merged(self, kind: str) -> dict[int, int]:
@@ -171,30 +178,38 @@ class Seeds:
     # -- links ------------------------------------------------------------------------------------
 
     def _live(self, kind: str, row: int) -> bool:
-        return 0 <= row < self.counts[kind] and self.awkward[kind].at(row) not in (
-            "binned",
-            "merged",
-        )
+        return 0 <= row < self.counts[kind] and bool(self._liveness(kind)[row])
 
-    def _all_links(self) -> dict[tuple[str, int], list[Link]]:
+    def _liveness(self, kind: str) -> bytearray:
+        if kind not in self._alive:
+            alive = self._alive[kind] = bytearray(b"\x01") * self.counts[kind]
+            for sort in ("binned", "merged"):
+                for row in self.awkward[kind].rows(sort):
+                    alive[row] = 0
+        return self._alive[kind]
+
+    def _all_links(self) -> dict[str, dict[int, list[Link]]]:
         if self._links is None:
-            self._links = {}
+            self._links = {kind: {} for kind in self.counts}
+            self._ids = [self.id_of(row) for row in range(max(self.counts.values()))]
             for kind in self.counts:
                 self._draw_links(kind)
         return self._links
 
     def _tie(self, one: str, row: int, other: str, at: int, *ids: int) -> None:
+        """Associate two rows, at both ends; ids are type ids, 0 the plain one of the two kinds."""
+        links = self._links
+        assert links is not None
         if not (self._live(one, row) and self._live(other, at)) or (one, row) == (other, at):
             return
-        assert self._links is not None
-        for type in _types(one, other, ids):
-            there = Link(type.name, other, self.id_of(at), type.label)
-            inverse = inverse_of(type)
-            back = Link(inverse.name, one, self.id_of(row), inverse.label)
-            mine = self._links.setdefault((one, row), [])
-            if there not in mine:
-                mine.append(there)
-                self._links.setdefault((other, at), []).append(back)
+        mine = links[one].setdefault(row, [])
+        theirs = links[other].setdefault(at, [])
+        for name, label, back, back_label in _types(one, other, ids):
+            link = Link(name, other, self._ids[at], label)
+            if one == other and link in mine:
+                continue
+            mine.append(link)
+            theirs.append(Link(back, one, self._ids[row], back_label))
 
     def _draw_links(self, kind: str) -> None:
         draw = Random(f"{self.seed}:{kind}:links")
@@ -236,14 +251,14 @@ class Seeds:
                         self._tie(kind, row, "deals", row % max(self.counts["deals"], 1), 0)
 
 
-def _types(one: str, other: str, ids: tuple[int, ...]) -> Iterator[LinkType]:
+@cache
+def _types(one: str, other: str, ids: tuple[int, ...]) -> tuple[tuple[str, Label, str, Label], ...]:
+    """Names and labels of these types at both ends."""
     types = BY_PAIR[one, other]
-    if ids == (0,):
-        yield next(iter(types.values()))
-        return
-    for type in types.values():
-        if type.type_id in ids:
-            yield type
+    chosen = [next(iter(types.values()))] if ids == (0,) else (
+        [type for type in types.values() if type.type_id in ids])  # fmt: skip
+    ends = ((type, inverse_of(type)) for type in chosen)
+    return tuple((type.name, type.label, back.name, back.label) for type, back in ends)
 
 
 # -- the fields of each kind ----------------------------------------------------------------------
