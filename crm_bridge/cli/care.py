@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 FLUSH = 500
 
 
+NEEDED = frozenset({"settings", "login"})
+"""Checks without which nothing runs at all (2); the others want somebody to look (3)."""
+ADVICE = frozenset({"secrets"})
+"""Checks that say what would be better; the account works without."""
+
+
 class CheckFailed(BridgeError):
     """A check of `doctor` does not hold."""
 
     code = "doctor"
-    exit_code = 2
+    exit_code = 3
 
 
 @verb("doctor")
@@ -35,17 +41,20 @@ def doctor(voice: Voice, crm: str | None) -> int:
         for found in bridge.doctor(crm):
             count += 1
             if not found.ok:
-                wrong.append(found)
+                wrong += [] if found.name in ADVICE else [found]
             if voice.json:
                 voice.line(lines.check(found), flush=True)
             else:
-                sign = "ok  " if found.ok else "WRONG"
+                sign = "ok   " if found.ok else "hint " if found.name in ADVICE else "WRONG"
                 voice.out(f"{sign} {found.crm}: {found.name}: {shown(found.summary, 1000)}")
     if wrong:
-        raise CheckFailed(
+        wrong.sort(key=lambda found: found.name not in NEEDED)
+        failed = CheckFailed(
             f"{len(wrong)} of {count} check(s) do not hold; the first: {wrong[0].crm}, "
             f"{wrong[0].name}: {wrong[0].summary}"
         )
+        failed.exit_code = 2 if wrong[0].name in NEEDED else 3
+        raise failed
     return 0
 
 
@@ -76,8 +85,8 @@ def setup(voice: Voice, crm: str | None, example: str | None, yes: bool) -> int:
 
 
 def _makes(found: list[Finding]) -> bool:
-    """Whether there is anything to make at all."""
-    return bool(found)
+    """Whether anything would be made: findings also tell what a person has to make."""
+    return any(each.detail.startswith("Make it:") for each in found)
 
 
 def _tell(voice: Voice, crm: str, found: list[Finding]) -> None:

@@ -55,7 +55,7 @@ def find(
             if voice.json:
                 voice.line(line, flush=count % FLUSH == 0)
             elif not file:
-                voice.out(_record(record, wanted))
+                voice.out(brief(record, wanted))
             if not file:
                 voice.still_read()
         if file:
@@ -64,12 +64,26 @@ def find(
     return 0
 
 
-def _record(found: Record, wanted: Sequence[str]) -> str:
-    """One record in one line: its address, its state, and what is asked for or comes first."""
+TELLING: Final = ("name", "subject", "title", "email", "phone", "amount", "stage", "status")
+"""Words in a field's name that tell a person which record this is, the most telling first."""
+
+
+def brief(found: Record, wanted: Sequence[str] = ()) -> str:
+    """One record in one line: its address, its state, and what is asked for or tells most."""
     fields = found.fields
-    names = wanted or [n for n, v in fields.items() if v not in (None, "", [], {})][:6]
+    names = wanted or sorted(
+        (n for n, v in fields.items() if isinstance(v, str) and v and _tells(n) is not None),
+        key=lambda n: (_tells(n), len(n)),
+    )[:4]
     told = "  ".join(f"{shown(n, 60)}={shown(fields.get(n), 60)}" for n in names)
     return f"{found.ref}  {found.state.value}  {told}".rstrip()
+
+
+def _tells(name: str) -> int | None:
+    plain = name.lower()
+    if "api_name" in plain or plain.startswith("_"):
+        return None
+    return next((i for i, word in enumerate(TELLING) if word in plain), None)
 
 
 @verb("show")

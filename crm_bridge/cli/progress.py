@@ -11,7 +11,7 @@ from crm_bridge.hookspecs import hookimpl
 if TYPE_CHECKING:
     from crm_bridge.model.results import Event
 
-STAGES = {"keep": "keeping", "intent": "sending", "outcome": "sending", "verify": "reading back"}
+STAGES = {"keep": "keeping", "intent": "sending", "answer": "sending", "verify": "verified"}
 
 
 class Progress:
@@ -42,9 +42,9 @@ class Progress:
             self._task,
             description=f"{event.run} {STAGES.get(event.stage, event.stage)} {event.crm}",
         )
-        if event.stage in ("verify", "settled"):
+        if event.stage == "verify":
             self._bar.advance(self._task, event.count)
-        if event.stage in ("finish", "halt"):
+        if event.stage == "finish":
             self.close()
 
     def _start(self, event: Event) -> None:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from crm_bridge.model.plans import Finding, Plan, Touch
     from crm_bridge.model.results import Outcome, Receipt
 
-SOME: Final = 15
-"""Records that a receipt names; `show RUN` has all."""
-
 COLOURS: Final = {
     "error": "bold red", "warning": "yellow", "note": "cyan", "done": "green", "already": "green",
     "pending": "yellow", "by_hand": "yellow", "failed": "red", "unknown": "bold red",
@@ -83,8 +80,14 @@ def way(row: Capability, made_at: datetime | None = None) -> str:
     return f"{BACK[window.undo.value]}, {until}{'' if window.guaranteed else ' (not guaranteed)'}"
 
 
-def plan(voice: Voice, made: Plan) -> None:
-    """Print what a plan would do: steps, what goes along, what to know."""
+def plan(voice: Voice, made: Plan, *, told: set[str] | None = None) -> None:
+    """Print what a plan would do: steps, what goes along, what to know.
+
+    Args:
+        voice: Where to.
+        made: The plan.
+        told: Notes that were printed before and are left out now; grows by those that are printed.
+    """
 
     def make() -> Any:
         from rich.text import Text
@@ -104,6 +107,10 @@ def plan(voice: Voice, made: Plan) -> None:
             settled = made.counts.settled
             root.add(Text(f"{settled} settled already: nothing is sent for them", "dim"))
         for found in made.findings:
+            if told is not None and found.severity.value == "note":
+                if found.summary in told:
+                    continue
+                told.add(found.summary)
             root.add(_finding(found))
         root.add(Text(f"about {made.counts.calls} call(s) to the vendor; plan {made.id}", "dim"))
         return root
@@ -197,20 +204,20 @@ def receipt(voice: Voice, came: Receipt) -> None:
 
     until: datetime | None = None
     ways: dict[Undo, int] = {}
-    odd: list[Outcome] = []
-    left = 0
+    odd: dict[tuple[str, str, str], list[Any]] = {}
     for each in came.outcomes:
         if each.undo is not None:
             ways[each.undo] = ways.get(each.undo, 0) + 1
         if each.recoverable_until and (until is None or each.recoverable_until < until):
             until = each.recoverable_until
+        problem = each.problem
         if each.verdict.value not in ("done", "already") or (
-            each.problem and each.problem.code not in HARMLESS
+            problem and problem.code not in HARMLESS
         ):
-            if len(odd) < SOME:
-                odd.append(each)
-            else:
-                left += 1
+            key = (each.verdict.value, problem.code if problem else "",
+                   (problem.vendor_code or "") if problem else "")
+            # One of each sort is shown; a run of a million is not held.
+            odd.setdefault(key, [0, each])[0] += 1
     voice.say(
         f"run {came.run}: {came.operation.value}: {counts(came.counts)}; "
         f"{came.calls} call(s), {came.seconds:.1f} s"
@@ -220,27 +227,30 @@ def receipt(voice: Voice, came: Receipt) -> None:
     if came.note:
         voice.say(shown(came.note, 1000))
     if odd:
-        table(voice, ("record", "verdict", "why", "where a person looks"), map(_odd, odd))
-    if left:
-        voice.say(f"and {left} more: crm-bridge show {came.run}")
+        table(
+            voice, ("records", "verdict", "why", "such as", "where a person looks"),
+            ((n, *_odd(first)) for n, first in odd.values()),
+        )
+        voice.say(f"each of them: crm-bridge show {came.run}")
+    if came.operation.value == "restore":
+        return
     for undo, count in ways.items():
-        if came.operation.value != "restore":
-            voice.say(f"{count}: {BACK[undo.value]}")
+        voice.say(f"{count}: {BACK[undo.value]}")
     if until:
         voice.say(f"the first way back closes on {day(until)}")
-    if came.operation.value != "restore" and any(u is not Undo.NONE for u in ways):
+    if any(u is not Undo.NONE for u in ways):
         voice.say(f"to bring them back: crm-bridge restore {came.run}")
 
 
 def _odd(came: Outcome) -> tuple[str, str, str, str]:
     problem = came.problem
     why = f"{problem.code}: {problem.message}" if problem else ""
-    return str(came.ref), came.verdict.value, why, came.link or ""
+    return came.verdict.value, why, str(came.ref), came.link or ""
 
 
 def outcome(came: Outcome) -> str:
     """One record of a run in one line."""
-    record, verdict, why, link = _odd(came)
+    verdict, why, record, link = _odd(came)
     state = f" ({came.state.value})" if came.state else ""
     new = f" -> {came.new_ref}" if came.new_ref else ""
     return f"{record}  {verdict}{state}{new}  {shown(why)}  {shown(link)}".rstrip()

@@ -1,0 +1,388 @@
+"""`crm-bridge demo`: every installed vendor on loopback, there and back, with a proof at the end.
+
+One story for all of them, told by each vendor's table: what the table says of a way back decides
+whether the bridge brings a record back, a person does (played through the simulator's page), or it
+is made anew. Nothing here knows a vendor by name.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from crm_bridge.cli import lines
+from crm_bridge.cli.options import pass_voice, verb
+from crm_bridge.cli.truth import Key, Named, Proof, Truth, changed, compare
+from crm_bridge.cli.voice import Voice, shown
+from crm_bridge.errors import BridgeError
+
+if TYPE_CHECKING:
+    from crm_bridge.bridge import Bridge
+    from crm_bridge.model.abilities import Profile
+    from crm_bridge.model.plans import Plan
+    from crm_bridge.model.records import Record
+    from crm_bridge.model.results import Receipt
+
+ACTS: Final = (
+    ("void", "lead", "entered twice at the fair", "wrong"),
+    ("archive", "contact", "no longer at their company", "moved"),
+    ("delete", "company", "left the market", "left"),
+)
+"""Operation, on which of the four common words, why, and in one word."""
+
+ORDER: Final = ("lead", "contact", "company", "deal")
+
+
+class NotProven(BridgeError):
+    """The demo did not come out as its plans said."""
+
+    code = "not_proven"
+    exit_code = 3
+
+
+@dataclass(slots=True)
+class Story:
+    """One vendor's part.
+
+    Attributes:
+        crm: The account's name.
+        profile: What is true of the vendor.
+        truth: Its simulator's own word.
+        named: What the plans said would differ.
+        ids: Old records to those made in their place.
+        told: Counts for the summary, by operation.
+        notes: Notes of plans that were shown already.
+        wrong: What did not go as the plans said.
+    """
+
+    crm: str
+    profile: Profile
+    truth: Truth
+    named: Named = field(default_factory=Named)
+    ids: dict[Key, Key] = field(default_factory=dict)
+    told: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+
+
+@verb("demo")
+@click.option("--seed", type=click.IntRange(min=0), default=7, metavar="N",
+              help="Same seed, same records (7).")
+@click.option("--records", type=click.IntRange(min=20), default=60, metavar="N",
+              help="Companies, and leads, of each vendor (60).")
+@click.option("--take", type=click.IntRange(min=1), default=6, metavar="N",
+              help="Records that each operation takes (6).")
+@pass_voice
+def demo(voice: Voice, seed: int, records: int, take: int) -> int:
+    """Every installed vendor on loopback, there and back, with a proof."""
+    from crm_bridge import bridge, registry
+    from crm_bridge.simulator import serving, write_config
+
+    vendors = registry.simulators()
+    if not vendors:
+        raise NotProven("no vendor with a simulator is installed.")
+    proofs: list[tuple[Story, Proof]] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(_own_folder()))
+        pairs = []
+        for vendor in vendors:
+            simulator = vendor(seed=seed, records=records)
+            pairs.append((simulator, stack.enter_context(serving(simulator))))
+        settings = folder / "crm_bridge.toml"
+        write_config(settings, pairs)
+        _welcome(voice, [v.vendor for v in vendors], records, folder)
+        with bridge.Bridge.open(settings) as opened:
+            for simulator, url in pairs:
+                crm = simulator.accounts[0].crm
+                profile = registry.adapter_class(simulator.vendor).profile
+                story = Story(crm, profile, Truth(url, crm))
+                proofs.append((story, _tell(voice, opened, story, take)))
+    _summary(voice, proofs)
+    wrong = [text for story, _ in proofs for text in story.wrong]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise NotProven(f"the demo did not come out as planned: {wrong[0]}{more}.")
+    return 0
+
+
+@contextmanager
+def _own_folder() -> Iterator[str]:
+    """A folder for settings, journal, locks and tokens; gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="crm-bridge-demo.") as folder:
+        names = ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
+        before = {name: os.environ.get(name) for name in names}
+        os.environ.update(dict.fromkeys(names, folder))
+        try:
+            yield folder
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def _welcome(voice: Voice, vendors: Sequence[str], records: int, folder: Path) -> None:
+    voice.say(
+        f"{len(vendors)} CRM(s) on loopback: {', '.join(vendors)}. Each has {records} invented "
+        f"companies and {records} leads, with contacts,\ndeals and activities. Nothing leaves "
+        f"this machine; settings and journal are in {folder}, until the end."
+    )
+
+
+def _heading(voice: Voice, text: str) -> None:
+    def make() -> Any:
+        from rich.rule import Rule
+
+        return Rule(text, align="left", style="bold")
+
+    voice.say("")
+    voice.table(make)
+
+
+def _tell(voice: Voice, bridge: Bridge, story: Story, take: int) -> Proof:
+    """One vendor from its first look to its proof."""
+    _heading(voice, f"{story.profile.title}  ({story.crm})")
+    start = story.truth.records()
+    voice.say(f"{len(start)} records are there, as the simulator itself says.")
+    runs = []
+    for operation, word, reason, code in ACTS:
+        receipt = _take_away(voice, bridge, story, take, operation, word, reason, code)
+        if receipt is not None:
+            runs.append(receipt)
+    for receipt in reversed(runs):
+        _bring_back(voice, bridge, story, receipt)
+    _remember_ids(bridge, story, start)
+    proof = compare(start, story.truth.records(), story.ids, story.named)
+    _prove(voice, story, proof)
+    return proof
+
+
+# --- there ---------------------------------------------------------------------------------------
+
+
+def _take_away(
+    voice: Voice, bridge: Bridge, story: Story, take: int, operation: str, word: str, reason: str,
+    code: str,
+) -> Receipt | None:
+    """Find some records, plan, apply, and look at the truth."""
+    for kind in _kinds(story.profile, operation, word):
+        found = list(bridge.find(f"{story.crm}:{kind}", limit=take))
+        if not found:
+            continue
+        plan = bridge.plan(operation, found, reason=reason, code=code, limit_share=1.0)
+        if plan.steps:
+            break
+    else:
+        voice.say(f"\n{operation}: {_why_not(story.profile, operation)}")
+        return None
+    target = f"{story.crm}:{kind}/..."
+    voice.say(f'\n$ crm-bridge {operation} {target} --reason "{reason}" --code {code}')
+    _some(voice, found)
+    _show_plan(voice, plan, story.notes)
+    if plan.confirm:
+        voice.say(f"typed, since nothing brings these back: {plan.confirm}")
+    before = story.truth.records()
+    receipt = bridge.apply(plan, confirm=plan.confirm)
+    _show_receipt(voice, receipt)
+    _check(voice, story, plan, receipt, changed(before, story.truth.records()))
+    for touch in plan.touches:
+        rule, why = touch.rule, f"the plan of {operation} named it"
+        if rule.effect.value in ("follows", "may_follow") and rule.comes_back is not True:
+            story.named.kinds[rule.child] = why
+        if rule.comes_back is not True and rule.via:
+            story.named.fields[rule.child, rule.via] = why
+    return receipt
+
+
+def _kinds(profile: Profile, operation: str, word: str) -> list[str]:
+    """The vendor's kinds, the one the story wants first, that the table has a way for."""
+    from crm_bridge.model.abilities import Operation
+
+    words = [word, *(w for w in ORDER if w != word)]
+    kinds = [profile.aliases[w] for w in words if w in profile.aliases]
+    return [k for k in kinds if any(r.doable for r in profile.rows(Operation(operation), k))]
+
+
+def _why_not(profile: Profile, operation: str) -> str:
+    notes = [r.note for r in profile.capabilities if r.operation.value == operation and r.note]
+    return f"{profile.title} has no way. {notes[0] if notes else ''}".strip()
+
+
+def _check(
+    voice: Voice, story: Story, plan: Plan, receipt: Receipt, moved: set[Key]
+) -> None:
+    """Hold what the receipt says against what the simulator says."""
+    from crm_bridge.model.results import Verdict
+
+    done = {(o.ref.kind, o.ref.id) for o in receipt.outcomes if o.verdict is Verdict.DONE}
+    children = {touch.rule.child for touch in plan.touches}
+    along = {key for key in moved - done if key[0] in children}
+    strays = moved - done - along
+    voice.say(
+        f"the simulator's own truth: {len(moved & done)} of {len(done)} are where the receipt says"
+        + (f", {len(along)} went along or lost a link, as the plan said" if along else "")
+        + f", {len(strays)} other record(s) touched"
+    )
+    what = f"{story.crm}: {receipt.operation.value}"
+    if not done:
+        story.wrong.append(f"{what}: nothing was done")
+    if done - moved:
+        story.wrong.append(f"{what}: {len(done - moved)} record(s) said to be done are as before")
+    if strays:
+        story.wrong.append(f"{what}: {len(strays)} record(s) were touched that no plan named")
+    _count(story, receipt)
+
+
+# --- and back ------------------------------------------------------------------------------------
+
+
+def _bring_back(voice: Voice, bridge: Bridge, story: Story, taken: Receipt) -> None:
+    """Restore a run by the best way that its own outcomes name."""
+    from crm_bridge.model.abilities import Undo
+
+    remake = any(o.undo is Undo.NEW_ID for o in taken.outcomes)
+    option = " --remake" if remake else ""
+    voice.say(f"\n$ crm-bridge restore {taken.run}{option}     # what {taken.operation.value} took")
+    plan = bridge.plan("restore", taken, remake=remake)
+    _show_plan(voice, plan, story.notes)
+    receipt = bridge.apply(plan, confirm=plan.confirm)
+    _show_receipt(voice, receipt)
+    receipt = _person(voice, bridge, story, receipt)
+    for came in receipt.outcomes:
+        if came.new_ref is not None:
+            key = (came.ref.kind, came.ref.id)
+            story.ids[key] = (came.new_ref.kind, came.new_ref.id)
+            reasons = came.details.get("not_set") or {}
+            story.named.remade.setdefault(key, {}).update(
+                reasons if isinstance(reasons, dict) else dict.fromkeys(reasons, "cannot be set")
+            )
+    _count(story, receipt)
+
+
+def _person(voice: Voice, bridge: Bridge, story: Story, receipt: Receipt) -> Receipt:
+    """Play the person that some vendors want, then let the bridge see it."""
+    from crm_bridge.model.results import Verdict
+
+    waiting: dict[str, list[str]] = {}
+    link = None
+    for came in receipt.outcomes:
+        if came.verdict is Verdict.BY_HAND:
+            waiting.setdefault(came.ref.kind, []).append(came.ref.id)
+            link = link or came.link
+    if not waiting:
+        return receipt
+    count = sum(map(len, waiting.values()))
+    voice.say(
+        f"\n{story.profile.title} lets only a person bring {count} of these back"
+        + (f", at {shown(link)}" if link else "") + ".\nHere the demo plays that person, and then:"
+    )
+    for kind, ids in waiting.items():
+        story.truth.person("restore", kind, ids)
+    voice.say(f"\n$ crm-bridge verify {receipt.run}")
+    receipt = bridge.verify(receipt.run)
+    _show_receipt(voice, receipt)
+    return receipt
+
+
+def _remember_ids(bridge: Bridge, story: Story, start: dict[Key, Any]) -> None:
+    """The journal's map of ids also has the children that were made anew with their parents."""
+    if not story.ids:
+        return
+    org = bridge.accounts.connected(story.crm).account.org
+    kinds: dict[str, list[str]] = {}
+    for kind, id_ in start:
+        kinds.setdefault(kind, []).append(id_)
+    for kind, ids in kinds.items():
+        for old, new in bridge.history.journal.remade(org, kind, ids).items():
+            story.ids.setdefault((kind, old), (new.kind, new.id))
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+def _some(voice: Voice, found: Sequence[Record]) -> None:
+    from crm_bridge.cli.look import brief
+
+    for record in found[:2]:
+        voice.say(f"  {brief(record)[:160]}")
+    if len(found) > 2:
+        voice.say(f"  and {len(found) - 2} more")
+
+
+def _show_plan(voice: Voice, plan: Plan, told: set[str]) -> None:
+    from crm_bridge.cli import show
+
+    if voice.json:
+        voice.line(lines.plan(plan), flush=True)
+    else:
+        show.plan(voice, plan, told=told)
+
+
+def _show_receipt(voice: Voice, receipt: Receipt) -> None:
+    from crm_bridge.cli import show
+
+    if not voice.json:
+        show.receipt(voice, receipt)
+        return
+    for came in receipt.outcomes:
+        voice.line(lines.outcome(receipt.run, came))
+    voice.line(lines.receipt(receipt), flush=True)
+
+
+def _count(story: Story, receipt: Receipt) -> None:
+    told = story.told.setdefault(receipt.operation.value, {})
+    for verdict, count in receipt.counts.items():
+        told[verdict.value] = told.get(verdict.value, 0) + count
+
+
+def _prove(voice: Voice, story: Story, proof: Proof) -> None:
+    different = [
+        {"ref": f"{story.crm}:{d.kind}/{d.id}", "what": d.what, "was": d.was, "is": d.now,
+         "named": d.named or None}
+        for d in proof.different
+    ]
+    if voice.json:
+        voice.line(
+            {"type": "proof", "crm": story.crm, "records": proof.records, "equal": proof.equal,
+             "different": different}, flush=True,
+        )
+    named = [d for d in proof.different if d.named]
+    rest = [d for d in proof.different if not d.named]
+    voice.say(
+        f"\nproof: {proof.records} records read from the simulator's own truth and compared field "
+        f"by field:\n{proof.equal} equal, {len(named)} difference(s) that the plans had named, "
+        f"{len(rest)} that nobody named"
+        + (f"; {len(story.ids)} record(s) live on under a new id" if story.ids else "")
+    )
+    for each in (rest or named)[:5]:
+        voice.say(
+            f"  {each.kind}/{each.id} {shown(each.what, 60)}: was {shown(each.was, 60)!r}, "
+            f"is {shown(each.now, 60)!r}" + (f" ({shown(each.named, 100)})" if each.named else "")
+        )
+    if rest:
+        story.wrong.append(f"{story.crm}: {len(rest)} difference(s) that no plan named")
+
+
+def _summary(voice: Voice, proofs: Sequence[tuple[Story, Proof]]) -> None:
+    from crm_bridge.cli import show
+
+    _heading(voice, "there and back again")
+    show.table(
+        voice, ("vendor", "void", "archive", "delete", "restore", "records", "equal", "proof"),
+        (
+            (story.profile.title,
+             *(show.counts(story.told[o]) if o in story.told else "not offered"
+               for o in ("void", "archive", "delete", "restore")),
+             proof.records, proof.equal, "holds" if proof.holds and not story.wrong else "FAILS")
+            for story, proof in proofs
+        ),
+    )
+    voice.say("next: crm-bridge simulator --write-config crm_bridge.toml, and try it by hand")
