@@ -14,7 +14,8 @@ from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.conditions import parse_all
 from crm_bridge.engine.connect import Accounts, versions_of
 from crm_bridge.engine.history import History
-from crm_bridge.engine.inspect import TouchBook, meets
+from crm_bridge.engine.impact import LISTED, TouchBook, Weight
+from crm_bridge.engine.inspect import meets
 from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.plan import (
     Known,
@@ -25,6 +26,7 @@ from crm_bridge.engine.plan import (
     judge,
     judge_restore,
     lasting,
+    losses_of,
     settled_findings,
     step_findings,
     steps_of,
@@ -91,6 +93,7 @@ class _Draft:
     tally: dict[str, tuple[int, list[RecordRef], str]] = field(default_factory=dict)
     told: dict[tuple[str, str], Finding] = field(default_factory=dict)
     book: TouchBook = field(default_factory=TouchBook)
+    weight: Weight = field(default_factory=Weight)
     protect: dict[str, Protection] = field(default_factory=dict)
 
     def settle(self, connected: Connected, outcome: Outcome) -> None:
@@ -152,6 +155,7 @@ def make_plan(
             )
         )
     draft.book.selected = selection.__contains__
+    draft.book.listing = len(selection) <= LISTED
     for crm in selection.crms:
         connected = accounts.connected(crm)
         draft.protect[crm] = _protection(connected)
@@ -236,6 +240,7 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
             continue
         fingerprint = record.fingerprint(profile.vendor_set)
         draft.go(verdict, Target(record.ref, fingerprint, verdict.evidence))
+        draft.weight.add(record, profile.measures)
         going.setdefault(verdict.rows, []).append(record.ref)
     for rows, some in going.items():
         draft.book.reach(connected, {row.operation for row in rows}, some)
@@ -322,7 +327,11 @@ def _finish(
     connected = {crm: accounts.connected(crm) for crm in crms}
     profiles = {crm: one.profile for crm, one in connected.items()}
     touches = draft.book.touches()
-    steps = steps_of(draft.groups, profiles, touches, wish.operation)
+    rules = {
+        crm: [r for k in _kinds(draft, crm) for r in connected[crm].adapter.relations(k)]
+        for crm in crms
+    }
+    steps = steps_of(draft.groups, profiles, rules, wish.operation)
     kept = dict(draft.book.calls)
     for touch in touches:
         if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW):
@@ -358,6 +367,8 @@ def _finish(
             if not any(other.after == number for other in steps)
         ),
         confirm=None if wish.operation is Operation.RESTORE else confirm_text(steps, profiles),
+        losses=losses_of(steps, profiles),
+        sums=draft.weight.told(),
         options={
             **wish.told,
             "remake": wish.remake,
@@ -378,6 +389,12 @@ def _finish(
     )
     more = [finding for some in review(plan=plan, scene=scene) or () for finding in some or ()]
     return sealed(dataclasses.replace(plan, findings=_sorted([*plan.findings, *more])))
+
+
+def _kinds(draft: _Draft, crm: str) -> list[str]:
+    """The kinds of a crm that are in the plan; with one alone there is nothing to order."""
+    kinds = list(dict.fromkeys(kind for c, kind, _ in draft.groups if c == crm))
+    return kinds if len(kinds) > 1 else []
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:

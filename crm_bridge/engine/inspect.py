@@ -19,7 +19,7 @@ from crm_bridge.model.records import Condition, Record, RecordRef, is_empty
 MAX_DEPTH = 6
 """Levels of children of children that are walked; vendors' own cascades are shallower."""
 
-_TAKEN_ALONG = (Effect.FOLLOWS, Effect.MAY_FOLLOW)
+TAKEN_ALONG = (Effect.FOLLOWS, Effect.MAY_FOLLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,15 @@ class Follower:
         root: The target that takes it along, however deep it lies.
         rule: The relation by which it was reached.
         record: The whole of it.
+        parent: The record that it hangs on by that relation.
+        depth: 1 where that is the target itself.
     """
 
     root: RecordRef
     rule: CascadeRule
     record: Record
+    parent: RecordRef
+    depth: int = 1
 
 
 def rules_for(
@@ -67,7 +71,7 @@ def followers(
     """
     seen: set[RecordRef] = set()
     level = {ref: ref for ref in parents}
-    for _ in range(MAX_DEPTH):
+    for depth in range(1, MAX_DEPTH + 1):
         by_kind: dict[str, list[RecordRef]] = {}
         for ref in level:
             by_kind.setdefault(ref.kind, []).append(ref)
@@ -75,7 +79,7 @@ def followers(
             (batch, rule)
             for kind, refs in by_kind.items()
             for rule in rules_for(connected, kind, operations)
-            if rule.effect in _TAKEN_ALONG
+            if rule.effect in TAKEN_ALONG
             for batch in connected.batches(refs)
         ]
         below: dict[RecordRef, RecordRef] = {}
@@ -94,7 +98,7 @@ def followers(
                 parent = parent_of(child, rule, batch)
                 root = level.get(parent, parent)
                 below[child.ref] = root
-                yield Follower(root, rule, connected.judged(child))
+                yield Follower(root, rule, connected.judged(child), parent, depth)
         if not below:
             return
         level = below
@@ -103,7 +107,7 @@ def followers(
 def parent_of(child: Record, rule: CascadeRule, batch: Batch) -> RecordRef:
     """Which record of the batch a child hangs on, by the field or the link that the rule names."""
     by_id = {ref.id: ref for ref in batch}
-    for value in _flat(child.fields.get(rule.via)):
+    for value in flat(child.fields.get(rule.via)):
         if isinstance(value, str) and value in by_id:
             return by_id[value]
     for link in child.links:
@@ -112,87 +116,15 @@ def parent_of(child: Record, rule: CascadeRule, batch: Batch) -> RecordRef:
     return batch.refs[0]
 
 
-def _flat(value: Any) -> Iterator[Any]:
+def flat(value: Any) -> Iterator[Any]:
     if isinstance(value, (list, tuple)):
         for inner in value:
-            yield from _flat(inner)
+            yield from flat(inner)
     elif isinstance(value, dict):
         for inner in value.values():
-            yield from _flat(inner)
+            yield from flat(inner)
     else:
         yield value
-
-
-@dataclass(slots=True)
-class TouchBook:
-    """Counts what a plan reaches, each record in one touch only, the first that reaches it.
-
-    Attributes:
-        selected: Tells the plan's own targets, which are never counted.
-        calls: Calls that reading what follows took, by crm.
-    """
-
-    selected: Callable[[RecordRef], bool] = lambda ref: False
-    _counted: set[int] = field(default_factory=set)
-    _rows: dict[tuple[str, CascadeRule], tuple[int | None, Spool[RecordRef]]] = field(
-        default_factory=dict
-    )
-    calls: dict[str, int] = field(default_factory=dict)
-
-    def reach(
-        self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
-    ) -> None:
-        """Add what hangs on these records of one kind.
-
-        Raises:
-            BridgeError: A call went wrong.
-        """
-        if not refs:
-            return
-        before = connected.guard.calls
-        for follower in followers(connected, operations, refs, self._left_out):
-            self._add(connected.crm, follower.rule, follower.record.ref)
-        self.calls[connected.crm] = (
-            self.calls.get(connected.crm, 0) + connected.guard.calls - before
-        )
-        work = [
-            (batch, rule)
-            for rule in rules_for(connected, refs[0].kind, operations)
-            if rule.effect not in _TAKEN_ALONG
-            for batch in connected.batches(refs)
-        ]
-        counted = connected.lanes.each(lambda w: connected.adapter.count(*w), work)
-        for (_, rule), count in counted:
-            if isinstance(count, BaseException):
-                raise contained(count, connected.crm)
-            had, spool = self._row(connected.crm, rule)
-            total = None if had is None or count is None else had + count
-            self._rows[(connected.crm, rule)] = (total, spool)
-
-    def _left_out(self, ref: RecordRef) -> bool:
-        return self.selected(ref) or mark_of(ref) in self._counted
-
-    def _row(self, crm: str, rule: CascadeRule) -> tuple[int | None, Spool[RecordRef]]:
-        def decode(row: list[str]) -> RecordRef:
-            return RecordRef(crm, *row)
-
-        return self._rows.setdefault(
-            (crm, rule), (0, Spool(lambda ref: [ref.kind, ref.id], decode))
-        )
-
-    def _add(self, crm: str, rule: CascadeRule, ref: RecordRef) -> None:
-        self._counted.add(mark_of(ref))
-        count, spool = self._row(crm, rule)
-        spool.append(ref)
-        self._rows[(crm, rule)] = (None if count is None else count + 1, spool)
-
-    def touches(self) -> tuple[Touch, ...]:
-        """What was reached, relations without a record left out."""
-        return tuple(
-            Touch(crm, rule, count, refs)
-            for (crm, rule), (count, refs) in self._rows.items()
-            if count != 0
-        )
 
 
 def meets(record: Record, condition: Condition) -> bool:
@@ -210,7 +142,7 @@ def meets(record: Record, condition: Condition) -> bool:
         case "in":
             return any(same(value, one) for one in wanted)
         case "contains":
-            return any(str(wanted) in str(one) for one in _flat(value) if one is not None)
+            return any(str(wanted) in str(one) for one in flat(value) if one is not None)
     left, right = _comparable(value), _comparable(wanted)
     if left is None or right is None or type(left) is not type(right):
         return False

@@ -16,13 +16,14 @@ from typing import Any, Final
 from crm_bridge.model.abilities import (
     REACHES,
     Capability,
+    CascadeRule,
     Effect,
     Operation,
     Profile,
     Support,
     Undo,
 )
-from crm_bridge.model.plans import Counts, Finding, Lazy, Severity, Step, Target, Touch
+from crm_bridge.model.plans import Counts, Finding, Lazy, Loss, Severity, Step, Target, Touch
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Problem, Verdict, failed, skipped
 
@@ -333,14 +334,21 @@ def _over(taken: Taken, profile: Profile, state: State, remakable: bool) -> Outc
 def steps_of(
     groups: Mapping[tuple[str, str, tuple[Capability, ...]], Lazy[Target]],
     profiles: Mapping[str, Profile],
-    touches: Sequence[Touch],
+    rules: Mapping[str, Sequence[CascadeRule]],
     operation: Operation,
 ) -> tuple[Step, ...]:
-    """Groups of records as steps: crms in the order given, kinds in an order that blocks nothing."""
+    """Groups of records as steps: crms in the order given, kinds in an order that blocks nothing.
+
+    Args:
+        groups: (crm, kind, rows) to the records that go that way.
+        profiles: Each crm's table.
+        rules: Each crm's relations of the kinds that are in the plan.
+        operation: What is asked for.
+    """
     steps: list[Step] = []
     for crm in dict.fromkeys(crm for crm, _, _ in groups):
         kinds = list(dict.fromkeys(kind for c, kind, _ in groups if c == crm))
-        for kind in ordered(kinds, [t for t in touches if t.crm == crm], operation):
+        for kind in ordered(kinds, rules.get(crm, ()), operation):
             for (c, k, rows), targets in groups.items():
                 if (c, k) != (crm, kind) or not len(targets):
                     continue
@@ -364,18 +372,24 @@ def _variant(row: Capability, profile: Profile, kind: str, count: int) -> Capabi
     return max(alike, key=lambda r: r.at_least, default=row)
 
 
-def ordered(kinds: Sequence[str], touches: Sequence[Touch], operation: Operation) -> list[str]:
-    """Kinds so that nothing that blocks, and nothing that would lose its way back, goes too early."""
+def ordered(
+    kinds: Sequence[str], rules: Sequence[CascadeRule], operation: Operation
+) -> list[str]:
+    """Kinds so that nothing that blocks, and nothing that would lose its way back, goes too early.
+
+    What follows its parent goes after it, since a child that was deleted first may not come back; what
+    blocks goes before; and so does what would only lose its tie, so that its snapshot still holds it.
+    """
     graph: dict[str, set[str]] = {kind: set() for kind in kinds}
-    for touch in touches:
-        parent, child = touch.rule.kind, touch.rule.child
+    for rule in rules:
+        parent, child = rule.kind, rule.child
         if parent == child or parent not in graph or child not in graph:
             continue
-        blocks = touch.rule.effect in (Effect.BLOCKS, Effect.MAY_BLOCK)
-        if blocks and operation is not Operation.RESTORE:
-            graph[parent].add(child)
-        else:
+        follows = rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW)
+        if follows or operation is Operation.RESTORE:
             graph[child].add(parent)
+        elif parent not in graph[child]:
+            graph[parent].add(child)
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError:
@@ -499,6 +513,49 @@ def step_findings(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> Ite
             )
 
 
+def losses_of(
+    steps: Sequence[Step], profiles: Mapping[str, Profile]
+) -> tuple[Loss, ...]:
+    """The loss statement: by which way each step's records come back, and what differs then."""
+    told: list[Loss] = []
+    for number, step in enumerate(steps):
+        if any(other.after == number for other in steps):
+            continue
+        row, profile = step.capability, profiles[step.crm]
+        if row.operation is Operation.RESTORE:
+            back, window = row, row.window
+        else:
+            found = way_back(profile, step.kind, row.gives)
+            if found is None:
+                told.append(Loss(step.crm, step.kind, len(step.targets), "none", None, False))
+                continue
+            back, window = found, row.window
+        undo = undo_of(back)
+        days = window.days if undo in (Undo.SAME_ID, Undo.BY_HAND) else None
+        later = None
+        if undo in (Undo.SAME_ID, Undo.BY_HAND) and days is not None and any(
+            r.support is Support.REMADE for r in profile.rows(Operation.RESTORE, step.kind)
+        ):
+            later = _differs(profile, step.kind, Support.REMADE, row.operation)
+        told.append(
+            Loss(
+                step.crm, step.kind, len(step.targets), undo.value, days, window.guaranteed,
+                _differs(profile, step.kind, back.support, row.operation), later,
+            )
+        )
+    return tuple(told)
+
+
+def _differs(
+    profile: Profile, kind: str, support: Support, operation: Operation
+) -> tuple[tuple[str, str], ...]:
+    named = [(name, "the vendor writes it itself") for name in profile.vendor_set]
+    if support is Support.REMADE:
+        named.insert(0, ("id", "a record that is made anew has a new one"))
+    named += [(one.what, one.why) for one in profile.losses_of(kind, support, operation)]
+    return tuple(dict(named).items())
+
+
 def touch_findings(touches: Sequence[Touch]) -> Iterable[Finding]:
     """What goes along, in words."""
     for touch in touches:
@@ -517,6 +574,9 @@ def touch_findings(touches: Sequence[Touch]) -> Iterable[Finding]:
             yield Finding(
                 Severity.WARNING, "may_follow", f"{what} may follow; nobody says.", rule.note, count
             )
+        elif rule.effect is Effect.DETACHES:
+            yield Finding(Severity.NOTE, "vendor_note", f"{what} stay, and lose their tie.",
+                          rule.note, count)
         elif rule.effect in (Effect.BLOCKS, Effect.MAY_BLOCK):
             may = "may block" if rule.effect is Effect.MAY_BLOCK else "block"
             yield Finding(Severity.WARNING, "blocked", f"{what} {may} it.", rule.note, count)

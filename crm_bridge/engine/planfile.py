@@ -15,7 +15,18 @@ from crm_bridge.engine.spool import Rows, paged
 from crm_bridge.errors import PlanBlocked, SettingsError
 from crm_bridge.model.abilities import Capability, CascadeRule, Operation, Undo
 from crm_bridge.model.exact import StrangeAnswer, pack, strict_json, unpack
-from crm_bridge.model.plans import Counts, Finding, Plan, Step, Target, TargetOrg, Touch
+from crm_bridge.model.plans import (
+    Counts,
+    Finding,
+    Largest,
+    Loss,
+    Plan,
+    Step,
+    Sum,
+    Target,
+    TargetOrg,
+    Touch,
+)
 from crm_bridge.model.records import RecordRef, State
 from crm_bridge.model.results import Outcome, Problem, Verdict
 
@@ -98,6 +109,10 @@ def settled_of(row: list[Any]) -> Outcome:
     return outcome_of(row[0], row[1])(row[2:])
 
 
+def _sum_row(one: Sum) -> list[Any]:
+    return [one.name, one.currency, one.amount, one.count]
+
+
 def head_of(plan: Plan) -> dict[str, Any]:
     """Everything of a plan but the pages of records, and without its digest."""
     return {
@@ -113,6 +128,8 @@ def head_of(plan: Plan) -> dict[str, Any]:
         "counts": _plain(plan.counts),
         "irreversible": plan.irreversible,
         "confirm": plan.confirm,
+        "losses": _plain(plan.losses),
+        "sums": [_sum_row(one) for one in plan.sums],
         "options": dict(plan.options),
         "findings": [
             {**_plain(dataclasses.replace(f, refs=())), "refs": [str(r) for r in f.refs]}
@@ -129,7 +146,15 @@ def head_of(plan: Plan) -> dict[str, Any]:
             for s in plan.steps
         ],
         "touches": [
-            {"crm": t.crm, "rule": _plain(t.rule), "count": t.count, "read": len(t.refs)}
+            {
+                "crm": t.crm,
+                "rule": _plain(t.rule),
+                "count": t.count,
+                "read": len(t.refs),
+                "depth": t.depth,
+                "sums": [_sum_row(one) for one in t.sums],
+                "largest": [[one.ref.kind, one.ref.id, one.title, one.amount] for one in t.largest],
+            }
             for t in plan.touches
         ],
         "settled": len(plan.settled),
@@ -140,11 +165,12 @@ def pages_of(plan: Plan) -> Iterator[tuple[str, int, list[Any]]]:
     """The pages of a plan's records: (of, number, rows), in a fixed order."""
     for number, step in enumerate(plan.steps):
         if step.after is None:
-            for page in paged(step.targets):
-                yield "step", number, [target_row(t) for t in page]
+            for some in paged(step.targets):
+                yield "step", number, [target_row(t) for t in some]
     for number, touch in enumerate(plan.touches):
+        parents = iter(touch.parents)
         for refs in paged(touch.refs):
-            yield "touch", number, [ref.id for ref in refs]
+            yield "touch", number, [[ref.id, next(parents, "")] for ref in refs]
     for outcomes in paged(plan.settled):
         yield "settled", 0, [settled_row(o) for o in outcomes]
 
@@ -193,11 +219,21 @@ def build(
     for number, row in enumerate(head["touches"]):
         rule = msgspec.convert(row["rule"], CascadeRule)
 
-        def child(id_: str, crm: str = row["crm"], kind: str = rule.child) -> RecordRef:
-            return RecordRef(crm, kind, id_)
+        def child(one: list[str], crm: str = row["crm"], kind: str = rule.child) -> RecordRef:
+            return RecordRef(crm, kind, one[0])
 
         refs = Rows(row["read"], pages("touch", number), child)
-        touches.append(Touch(row["crm"], rule, row["count"], refs))
+        parents: Rows[str] = Rows(row["read"], pages("touch", number), lambda one: one[1])
+        touches.append(
+            Touch(
+                row["crm"], rule, row["count"], refs, row["depth"], parents,
+                tuple(Sum(*one) for one in row["sums"]),
+                tuple(
+                    Largest(RecordRef(row["crm"], kind, id_), title, amount)
+                    for kind, id_, title, amount in row["largest"]
+                ),
+            )
+        )
     return Plan(
         id=head["id"],
         made_at=datetime.fromisoformat(head["made_at"]),
@@ -214,6 +250,8 @@ def build(
         counts=msgspec.convert(head["counts"], Counts),
         irreversible=head["irreversible"],
         confirm=head["confirm"],
+        losses=tuple(msgspec.convert(one, Loss) for one in head["losses"]),
+        sums=tuple(Sum(*one) for one in head["sums"]),
         options=head["options"],
         digest=head["digest"],
     )

@@ -186,6 +186,50 @@ class Rate:
     interface: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a record is worth to a business, so that a plan can tell what is at stake.
+
+    Attributes:
+        kind: The kind it is read from.
+        name: What is summed, such as "open deals".
+        amount: The field with the amount; empty where records are only counted.
+        currency: The field with its currency; empty where the vendor keeps one for all.
+        title: The field with the record's name for people.
+        closed: Field to values that mean it is over and counts no more; a field that is empty is open.
+        source: Where the fields are known from.
+    """
+
+    kind: str
+    name: str
+    amount: str = ""
+    currency: str = ""
+    title: str = ""
+    closed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LossRule:
+    """What is not as it was after a way back, as the vendor's nature has it.
+
+    Attributes:
+        kind: The kind it happens to; `*` for all.
+        support: The way back that has this loss; None for any.
+        what: The field, or the thing for which there is no field ("memberships of static lists").
+        why: The reason.
+        source: Where that is known from.
+        operation: The operation after which it happens; None for any that takes a record away.
+    """
+
+    kind: str
+    support: Support | None
+    what: str
+    why: str
+    source: str = ""
+    operation: Operation | None = None
+
+
 Marks = Mapping[str, Mapping[Operation, Mapping[str, Any]]]
 """Kind (or `*`) to operation to the fields that mark it."""
 
@@ -209,6 +253,8 @@ class Profile:
         read_batch: Records that one `read` takes.
         id_grammar: A regular expression that every id of this vendor matches whole.
         hosts: Suffixes on a label boundary that the vendor's own hosts end in.
+        measures: What a record is worth, for the sums in a plan.
+        losses: What is not as it was after a way back, named before anything is touched.
         notes: Findings that every plan of this vendor should carry, as (code, text).
         source: Where rates and names are known from.
     """
@@ -227,6 +273,8 @@ class Profile:
     read_batch: int = 100
     id_grammar: str = r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,127}"
     hosts: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    losses: tuple[LossRule, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     source: str = ""
 
@@ -235,6 +283,18 @@ class Profile:
         rows = tuple(c for c in self.capabilities if c.operation is operation and c.is_for(kind))
         named = tuple(c for c in rows if c.kinds != ANY)
         return named or rows
+
+    def losses_of(
+        self, kind: str, support: Support, operation: Operation
+    ) -> tuple[LossRule, ...]:
+        """What is not as it was when a record comes back by a way of this support."""
+        return tuple(
+            loss
+            for loss in self.losses
+            if loss.kind in (kind, "*")
+            and loss.support in (None, support)
+            and loss.operation in (None, operation)
+        )
 
     def marks_for(self, kind: str, operation: Operation) -> Mapping[str, Any]:
         """The fields that mark a record of this kind so; empty where none are agreed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -75,6 +76,32 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum:
+    """An amount that hangs on records, such as the open deals of companies that go.
+
+    Attributes:
+        name: What is summed: "open deals".
+        currency: Its currency; empty where the account keeps one for all.
+        amount: The sum; None where records are only counted.
+        count: Records in it.
+    """
+
+    name: str
+    currency: str
+    amount: Decimal | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """One of the weightiest records of a sum, by the name that people know it by."""
+
+    ref: RecordRef
+    title: str
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Touch:
     """A relation that the plan reaches: "312 Contacts follow".
 
@@ -82,13 +109,46 @@ class Touch:
         crm: The account.
         rule: The relation and its effect.
         count: Records on it; None where they were not counted.
-        refs: Those of them that were read: all where they follow.
+        refs: Those records, each once; empty where they were only counted.
+        depth: 1 for what hangs on the targets themselves, 2 for what hangs on that, and so on.
+        parents: For each of `refs` the id of the record that it hangs on, in the same order.
+        sums: What they are worth.
+        largest: The weightiest of them.
     """
 
     crm: str
     rule: CascadeRule
     count: int | None
     refs: Lazy[RecordRef] = ()
+    depth: int = 1
+    parents: Lazy[str] = ()
+    sums: tuple[Sum, ...] = ()
+    largest: tuple[Largest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """By which way records of a step would come back, and what would not be as it was.
+
+    Attributes:
+        crm: The account.
+        kind: Their kind.
+        count: How many.
+        undo: The way back, as a word: same_id, new_id, by_hand, none.
+        days: How long that way is open; None where no limit is known, or none is left.
+        guaranteed: Whether the vendor promises it.
+        differs: Field or thing, and why it would differ.
+        later: The same for the way that is left when that one is over; None where none is.
+    """
+
+    crm: str
+    kind: str
+    count: int
+    undo: str
+    days: int | None
+    guaranteed: bool
+    differs: tuple[tuple[str, str], ...] = ()
+    later: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +246,8 @@ class Plan:
         counts: Totals.
         irreversible: Whether a step's targets have no way back but being made anew.
         confirm: The text that a person must type; None where none is asked for.
+        losses: By which way each would come back, and what would differ then.
+        sums: What the targets themselves are worth.
         options: How it was asked for (remake, on_conflict, conditions), for the digest and for reading.
         digest: SHA-256 over all of the above.
     """
@@ -205,6 +267,8 @@ class Plan:
     counts: Counts
     irreversible: bool
     confirm: str | None
+    losses: tuple[Loss, ...] = ()
+    sums: tuple[Sum, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
 
