@@ -251,9 +251,7 @@ def _types() -> Iterator[LinkType]:
 
 LINK_TYPES: Final = tuple(_types())
 BY_PAIR: Final[Mapping[tuple[str, str], Mapping[tuple[str, int], LinkType]]] = {
-    (a, b): {
-        (t.category, t.type_id): t for t in LINK_TYPES if (t.from_kind, t.to_kind) == (a, b)
-    }
+    (a, b): {(t.category, t.type_id): t for t in LINK_TYPES if (t.from_kind, t.to_kind) == (a, b)}
     for a, b in {(t.from_kind, t.to_kind) for t in LINK_TYPES}
 }
 BY_LINK_NAME: Final = {(t.from_kind, t.to_kind, t.name): t for t in LINK_TYPES}

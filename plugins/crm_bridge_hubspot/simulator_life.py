@@ -97,8 +97,10 @@ def resolved(account: Account, kind: str, id: str) -> Stored | None:
     return record
 
 
-def by_value(account: Account, kind: str, name: str, value: str) -> Stored | None:
-    """The live record that holds a unique value; a contact's e-mail may be an additional one.
+def by_value(
+    account: Account, kind: str, name: str, value: str, state: str = LIVE
+) -> Stored | None:
+    """The record that holds a unique value; a live contact's e-mail may be an additional one.
 
     Raises:
         Deny: The property is not unique.
@@ -106,12 +108,13 @@ def by_value(account: Account, kind: str, name: str, value: str) -> Stored | Non
     property = properties_of(account, kind).get(name)
     if name == "hs_object_id":
         record = resolved(account, kind, value)
-        return record if record is not None and record.state == LIVE else None
+        return record if record is not None and record.state == state else None
     if property is None or "u" not in property.flags:
         raise Deny(400, f"Property {name} is not a unique identifier property")
-    if name == "email":
+    if name == "email" and state == LIVE:
         return holder_of(account, value)
-    return next(iter(account.store.where(kind, name, value, LIVE)), None)
+    value = value.strip().lower() if name == "email" else value
+    return next(iter(account.store.where(kind, name, value, state)), None)
 
 
 def emails_of(record: Stored) -> list[str]:

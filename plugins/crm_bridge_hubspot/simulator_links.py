@@ -119,9 +119,7 @@ def read_many(asked: Asked, one: str, other: str) -> Reply:
         if not id.isdigit():
             errors.append(_bad_id(id).row(id=[id]))
             continue
-        ends = _far_ends(
-            asked.account, one, _held(asked, resolved(asked.account, one, id), other)
-        )
+        ends = _far_ends(asked.account, one, _held(asked, resolved(asked.account, one, id), other))
         start = _start(row.get("after"))
         if ends:
             found: dict[str, Any] = {
@@ -137,9 +135,7 @@ def read_many(asked: Asked, one: str, other: str) -> Reply:
 
 
 def _bad_id(id: str) -> Deny:
-    return Deny(
-        400, f"{id} is not a valid ID", subCategory="crm.associations.INVALID_IDENTIFIER"
-    )
+    return Deny(400, f"{id} is not a valid ID", subCategory="crm.associations.INVALID_IDENTIFIER")
 
 
 def _unlinked(one: str, other: str, id: str) -> dict[str, Any]:
@@ -250,9 +246,7 @@ def make_default(asked: Asked, one: str, other: str) -> Reply:
     return batch_reply(asked, results, errors)
 
 
-def _default(
-    asked: Asked, one: str, from_id: str, other: str, to_id: str
-) -> list[dict[str, Any]]:
+def _default(asked: Asked, one: str, from_id: str, other: str, to_id: str) -> list[dict[str, Any]]:
     type = plain_between(asked.account, one, other)
     if type is None:
         raise Deny(400, f"No association types exist from {one} to {other}")

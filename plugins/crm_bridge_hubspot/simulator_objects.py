@@ -22,7 +22,6 @@ from crm_bridge_hubspot.simulator_life import (
 from crm_bridge_hubspot.simulator_portal import BINNED, LIVE, shown
 from crm_bridge_hubspot.simulator_values import Conflict, Invalid, Values, judged, sent
 from crm_bridge_hubspot.simulator_wire import (
-    BATCH,
     BATCH_HISTORY,
     PAGE,
     Asked,
@@ -40,12 +39,13 @@ from crm_bridge_hubspot.simulator_wire import (
 
 def _single(asked: Asked, kind: str, id: str) -> Stored:
     """The record of a path: an active one, or an archived one where those are asked for."""
+    state = BINNED if asked.archived else LIVE
     if name := asked.call.query("idProperty"):
-        record = by_value(asked.account, kind, name, id)
+        record = by_value(asked.account, kind, name, id, state)
     else:
         _check_id(asked, id)
         record = resolved(asked.account, kind, id)
-    if record is None or record.state != (BINNED if asked.archived else LIVE):
+    if record is None or record.state != state:
         raise not_found()
     return record
 
@@ -86,6 +86,8 @@ def update_one(asked: Asked, kind: str, id: str) -> Reply:
     if record.state != LIVE:
         raise not_found()
     values = judged(asked, kind, sent(asked.body()), record)
+    if record.id in asked.refused:
+        raise _refused()
     write(asked.account, record, values)
     return Reply.json(_written(asked, record, values))
 
@@ -117,8 +119,7 @@ def page(asked: Asked, kind: str) -> Reply:
     names = asked.names("properties")
     found = list(islice(asked.account.store.after(kind, start, state), limit + 1))
     results = [
-        _with_links(asked, record, shown(asked, record, names, history))
-        for record in found[:limit]
+        _with_links(asked, record, shown(asked, record, names, history)) for record in found[:limit]
     ]
     told: dict[str, Any] = {"results": results}
     if len(found) > limit:
@@ -167,7 +168,7 @@ def _missing(kind: str, ids: list[str]) -> dict[str, Any]:
 
 def _in_batch(asked: Asked, kind: str, id: str, name: str | None, state: str) -> Stored | None:
     if name:
-        return by_value(asked.account, kind, name, id)
+        return by_value(asked.account, kind, name, id, state)
     record = asked.account.store.get(kind, id)
     if record is not None and record.merged_into and asked.switch("batch_merged") == "resolves":
         record = resolved(asked.account, kind, id)
@@ -225,7 +226,7 @@ def batch_update(asked: Asked, kind: str) -> Reply:
         try:
             values = judged(asked, kind, given, record)
             if id in asked.refused:
-                raise Deny(400, "This record cannot be written now")
+                raise _refused()
         except Deny as error:
             if not (traced or id in asked.refused) or _fails_all(error):
                 raise
@@ -239,6 +240,11 @@ def batch_update(asked: Asked, kind: str) -> Reply:
     if missing:
         errors.append(_missing(kind, missing))
     return batch_reply(asked, results, errors)
+
+
+def _refused() -> Deny:
+    """What a fault makes of one row."""
+    return Deny(400, "This record cannot be written now")
 
 
 def _traced(rows: list[dict[str, Any]]) -> bool:
@@ -283,8 +289,13 @@ def batch_create(asked: Asked, kind: str) -> Reply:
             given = sent(row)
             values = judged(asked, kind, given, None)
             _not_twice(asked, kind, values, taken)
+            if row.get("objectWriteTraceId") in asked.refused:
+                raise _refused()
             ready.append((values, _ends(asked, kind, row), row))
         except Deny as error:
+            if isinstance(error, Conflict) and not traced:
+                # In a batch the id of the other is not told.
+                raise Deny(409, error.short, "CONFLICT") from None
             if not traced or _fails_all(error):
                 raise
             errors.append(_row_error(error, row))
@@ -339,9 +350,7 @@ def _ends(asked: Asked, kind: str, row: Mapping[str, Any]) -> list[tuple[LinkTyp
     return list(_ends_of(asked, kind, row))
 
 
-def _ends_of(
-    asked: Asked, kind: str, row: Mapping[str, Any]
-) -> Iterator[tuple[LinkType, Stored]]:
+def _ends_of(asked: Asked, kind: str, row: Mapping[str, Any]) -> Iterator[tuple[LinkType, Stored]]:
     from crm_bridge_hubspot.simulator_links import spec_of
 
     associations = row.get("associations") or []
@@ -455,8 +464,3 @@ BATCHES = {
     "archive": batch_archive,
 }
 """The last word of a batch's path to what it does."""
-
-__all__ = [
-    "BATCH", "BATCHES", "archive_one", "create_one", "gdpr_delete", "merge_two", "page",
-    "read_one", "update_one",
-]  # fmt: skip

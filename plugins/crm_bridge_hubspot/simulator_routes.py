@@ -317,5 +317,3 @@ _ROUTES: Final[dict[str, Callable[[Asked, tuple[str, ...]], Reply | None]]] = {
 def searching(place: Place) -> bool:
     """Whether a path is a search of records, which has a pace of its own."""
     return place.area == "objects" and place.rest[1:] == ("search",)
-
-

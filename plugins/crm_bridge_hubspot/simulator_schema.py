@@ -86,7 +86,8 @@ def properties(asked: Asked, kind: str) -> Reply:
     """GET: those of one class of sensitivity, the harmless ones unless another is named."""
     wanted = _class_of(asked, kind, asked.call.query("dataSensitivity"))
     if asked.archived:
-        return Reply.json({"results": []})
+        gone = asked.account.memory.get("properties_gone", {}).get(kind, [])
+        return Reply.json({"results": [one for one in gone if one["dataSensitivity"] == wanted]})
     found = [
         _shown(asked.account, kind, p)
         for p in properties_of(asked.account, kind).values()
@@ -177,6 +178,11 @@ def drop_property(asked: Asked, kind: str, name: str) -> Reply:
             asked.account.memory.get("made", {}).get(kind, {})
         ):
             raise Deny(400, f"{name} is defined by HubSpot and cannot be archived")
+        told = _shown(asked.account, kind, property) | {
+            "archived": True, "archivedAt": asked.account.clock.iso(),
+        }  # fmt: skip
+        gone = asked.account.memory.setdefault("properties_gone", {})
+        gone.setdefault(kind, []).append(told)
         define(asked.account, kind, name, None)
     return Reply(204)
 

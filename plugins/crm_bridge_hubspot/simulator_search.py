@@ -52,9 +52,7 @@ def search(asked: Asked, kind: str) -> Reply:
             found.append((record, old))
     _sort(asked, kind, found, body.get("sorts") or [])
     names = texts_of(body, "properties")
-    results = [
-        shown(asked, record, names, old=old) for record, old in found[start : start + limit]
-    ]
+    results = [shown(asked, record, names, old=old) for record, old in found[start : start + limit]]
     told: dict[str, Any] = {"total": len(found), "results": results}
     if start + limit < len(found):
         told["paging"] = {"next": {"after": str(start + limit)}}
@@ -164,9 +162,7 @@ def _in(
     ) == positive  # fmt: skip
 
 
-def _compare(
-    property: Property, operator: str, wanted: str, high: Any
-) -> Callable[[Shown], bool]:
+def _compare(property: Property, operator: str, wanted: str, high: Any) -> Callable[[Shown], bool]:
     name, low = property.name, _key(property, wanted)
 
     def key(seen: Shown) -> Any:

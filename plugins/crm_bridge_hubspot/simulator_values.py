@@ -34,8 +34,7 @@ class Invalid(Deny):
 
     def __init__(self, wrong: list[Wrong]) -> None:
         shown = [
-            {"isValid": False, "message": w.message, "error": w.code, "name": w.name}
-            for w in wrong
+            {"isValid": False, "message": w.message, "error": w.code, "name": w.name} for w in wrong
         ]
         super().__init__(
             400,
@@ -54,6 +53,7 @@ class Conflict(Deny):
     def __init__(self, existing: str, text: str) -> None:
         super().__init__(409, f"{text}. Existing ID: {existing}", "CONFLICT")
         self.existing = existing
+        self.short = text
 
 
 def sent(row: Mapping[str, Any]) -> dict[str, str]:
@@ -180,9 +180,7 @@ def _after(record: Stored | None, values: Values, name: str) -> str | None:
     return record.fields.get(name) if record else None
 
 
-def _stage_wrong(
-    account: Account, kind: str, values: Values, record: Stored | None
-) -> list[Wrong]:
+def _stage_wrong(account: Account, kind: str, values: Values, record: Stored | None) -> list[Wrong]:
     """A stage that is not of the pipeline the record then stands in."""
     if kind not in STAGE_OF or not set(values) & set(STAGE_OF[kind]):
         return []
@@ -236,9 +234,7 @@ def _unique(account: Account, kind: str, values: Values, record: Stored | None) 
         if value is None or "u" not in property.flags:
             continue
         other = (
-            holder_of(account, value)
-            if name == "email"
-            else by_value(account, kind, name, value)
+            holder_of(account, value) if name == "email" else by_value(account, kind, name, value)
         )
         if other is None or other is record:
             continue

@@ -6,8 +6,8 @@ https://github.com/amp-labs/connectors (providers/hubspot). Texts that nobody ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
@@ -89,7 +89,6 @@ class Asked:
     oauth: bool = False
     refused: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
-    headers: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def dated(self) -> bool:
@@ -132,9 +131,7 @@ class Asked:
 
     def names(self, name: str) -> list[str]:
         """A list in the query string: repeated, or with commas."""
-        return [
-            one for text in self.call.queries.get(name, ()) for one in text.split(",") if one
-        ]
+        return [one for text in self.call.queries.get(name, ()) for one in text.split(",") if one]
 
 
 def text_of(row: Mapping[str, Any], name: str) -> str:
@@ -213,6 +210,3 @@ def fresh_id(account: Account) -> str:
 def pages(rows: list[Any], start: int, size: int) -> Iterator[Any]:
     """One page of a list."""
     yield from rows[start : start + size]
-
-
-Handler = Callable[..., Reply]
