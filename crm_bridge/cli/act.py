@@ -33,10 +33,11 @@ def plan(voice: Voice, operation: str, out: str | None, **asked: Any) -> int:
     """Say what would happen; change nothing."""
     from crm_bridge.cli import files, show
 
+    meant = _targets(operation, asked)
     if out:
         files.fits(out)
     with voice.bridge() as bridge:
-        made = planned(voice, bridge, operation, asked)
+        made = planned(voice, bridge, operation, meant, asked)
         if out and out.lower().endswith(".csv"):
             count = show.write_list(out, made)
             voice.say(f"{count} record(s) listed in {out}")
@@ -115,15 +116,19 @@ def verify(voice: Voice, run: str) -> int:
 def _plan_and_apply(
     voice: Voice, operation: str, asked: dict[str, Any], *, yes: bool, confirm: str | None
 ) -> int:
+    meant = _targets(operation, asked)
     with _acting(voice) as bridge:
-        made = planned(voice, bridge, operation, asked)
+        made = planned(voice, bridge, operation, meant, asked)
         _tell_plan(voice, made)
         return carry_out(voice, bridge, made, yes=yes, confirm=confirm)
 
 
-def planned(voice: Voice, bridge: Bridge, operation: str, asked: dict[str, Any]) -> Plan:
+def planned(
+    voice: Voice, bridge: Bridge, operation: str, meant: tuple[Any, str | None],
+    asked: dict[str, Any],
+) -> Plan:
     """Make the plan that the options ask for."""
-    targets, kind = _targets(operation, asked)
+    targets, kind = meant
     reason, code = ask.why(operation, asked["reason"], asked["code"])
     chosen: dict[str, Any] = {}
     for name in ("limit_records", "limit_share", "on_conflict"):

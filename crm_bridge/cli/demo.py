@@ -364,11 +364,15 @@ def _prove(voice: Voice, story: Story, proof: Proof) -> None:
     )
     for each in (rest or named)[:5]:
         voice.say(
-            f"  {each.kind}/{each.id} {shown(each.what, 60)}: was {shown(each.was, 60)!r}, "
-            f"is {shown(each.now, 60)!r}" + (f" ({shown(each.named, 100)})" if each.named else "")
+            f"  {each.kind}/{each.id} {shown(each.what, 60)}: was {_value(each.was)}, is "
+            f"{_value(each.now)}" + (f" ({shown(each.named, 100)})" if each.named else "")
         )
     if rest:
         story.wrong.append(f"{story.crm}: {len(rest)} difference(s) that no plan named")
+
+
+def _value(value: Any) -> str:
+    return "nothing" if value is None else f"{shown(value, 60)!r}"
 
 
 def _summary(voice: Voice, proofs: Sequence[tuple[Story, Proof]]) -> None:

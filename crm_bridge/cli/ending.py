@@ -15,20 +15,27 @@ if TYPE_CHECKING:
 
 REFUSED: Final = frozenset({"lock", "journal", "target"})
 """Why a run stopped, where that means: refused (4)."""
-LATER: Final = frozenset({"breaker", "unreachable"})
-"""Why a run stopped, where that means: resume later (6)."""
+LOGIN: Final = "login"
+"""Why a run stopped, where that means: wrong login (2), as long as nothing was done."""
 
 
 def code_of(receipt: Receipt) -> int:
-    """The exit code of a run: the first that applies of 4, 5, 6, 3, else 0."""
+    """The exit code of a run: the first that applies of 2, 4, 5, 6, 3, else 0.
+
+    Whatever else stopped it (the breaker, no answer, no quota, a login that was taken away
+    half-way) is resumed later.
+    """
     from crm_bridge.model.results import Verdict
 
     count = receipt.counts
+    known = sum(count.get(v, 0) for v in Verdict if v is not Verdict.SKIPPED)
+    if receipt.halted == LOGIN and not known:
+        return 2
     if receipt.halted in REFUSED or _all_too_late(receipt):
         return 4
     if count.get(Verdict.UNKNOWN, 0):
         return 5
-    if receipt.halted in LATER:
+    if receipt.halted is not None:
         return 6
     return 0 if receipt.ok else 3
 

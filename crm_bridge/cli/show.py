@@ -62,8 +62,10 @@ def table(
         from rich.table import Table
         from rich.text import Text
 
-        made = Table(*columns, box=SIMPLE_HEAD, title=Text(title) if title else None,
-                     title_justify="left", pad_edge=False)
+        made = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left",
+                     pad_edge=False)
+        for name in columns:
+            made.add_column(name, overflow="fold")
         for row in rows:
             made.add_row(*(Text(t := shown(value), COLOURS.get(t, "")) for value in row))
         return made
@@ -239,7 +241,8 @@ def receipt(voice: Voice, came: Receipt) -> None:
     if until:
         voice.say(f"the first way back closes on {day(until)}")
     if any(u is not Undo.NONE for u in ways):
-        voice.say(f"to bring them back: crm-bridge restore {came.run}")
+        anew = " --remake" if set(ways) <= {Undo.NEW_ID, Undo.NONE} else ""
+        voice.say(f"to bring them back: crm-bridge restore {came.run}{anew}")
 
 
 def _odd(came: Outcome) -> tuple[str, str, str, str]:
