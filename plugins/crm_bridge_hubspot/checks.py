@@ -1,0 +1,182 @@
+"""What can be said before anything is touched: rights, marks, e-mails in use, what no snapshot holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from crm_bridge.kit import (
+    Capability,
+    Effect,
+    Finding,
+    Operation,
+    Outcome,
+    Record,
+    RecordRef,
+    Severity,
+    State,
+    Support,
+    skipped,
+)
+from crm_bridge_hubspot.kinds import PRIOR_ID, object_type
+from crm_bridge_hubspot.profile import READ_BATCH
+from crm_bridge_hubspot.reading import MERGED
+from crm_bridge_hubspot.schema import Ask, KindSchema, Schema, rows
+
+ANY_TYPE: Final = "association"
+"""A rule's `via` where the type of the association is the portal's own."""
+MAY_GO: Final = (Effect.FOLLOWS, Effect.MAY_FOLLOW)
+RECORDING: Final = "hs_call_recording_url"
+_LISTED: Final = ("contacts", "companies", "deals", "tickets")
+_FEW: Final = 20
+"""Refs that a finding names."""
+
+
+def allowed(row: Capability, scopes: frozenset[str] | None) -> bool:
+    """Whether the token's scopes leave a row standing; None where they are not told."""
+    if scopes is None or row.support not in (Support.NATIVE, Support.MARKED, Support.REMADE):
+        return True
+    if row.kinds:
+        return any(scopes & set(object_type(kind).write) for kind in row.kinds)
+    return any(
+        s.endswith(".write") and s.startswith("crm.objects.") or s in ("tickets", "e-commerce")
+        for s in scopes
+    )
+
+
+def written(
+    row: Capability, seen: Mapping[str, KindSchema],
+    marked: Callable[[str, Operation], Mapping[str, Any]],
+) -> bool:  # fmt: skip
+    """Whether the properties that a row writes are there, on any kind at all.
+
+    Args:
+        row: The row.
+        seen: Kind to schema.
+        marked: The fields that mark a kind so.
+    """
+    if row.support is Support.REMADE:
+        return any(PRIOR_ID in schema.properties for schema in seen.values())
+    if row.support is not Support.MARKED:
+        return True
+    both = (Operation.VOID, Operation.ARCHIVE)
+    operations = both if row.operation is Operation.RESTORE else (row.operation,)
+    return any(
+        bool(names := marked(kind, operation)) and set(names) <= set(schema.properties)
+        for operation in operations
+        for kind, schema in seen.items()
+    )
+
+
+def remakable(schema: KindSchema) -> Iterator[Finding]:
+    """Without the unique property for the old id nothing of this kind can be made anew."""
+    if PRIOR_ID not in schema.properties:
+        yield Finding(
+            Severity.WARNING, "vendor_note",
+            f"{schema.kind} have no property {PRIOR_ID}, so that none can be made anew.",
+            "crm-bridge setup makes it; it keeps a record from being made twice.",
+        )  # fmt: skip
+
+
+def merged(records: Sequence[Record]) -> Iterator[Outcome]:
+    """Merged records are left alone: a delete of the old id may reach the one that took it in."""
+    for record in records:
+        if record.evidence.startswith(MERGED):
+            yield skipped(record.ref, "merged", f"it was {record.evidence}; name that one instead.")
+
+
+def rights(
+    operation: Operation, kind: str, scopes: frozenset[str] | None
+) -> Iterator[Finding]:
+    """A write that the token's scopes rule out."""
+    needed = object_type(kind).write
+    if scopes is None or scopes & set(needed):
+        return
+    restore = operation is Operation.RESTORE
+    yield Finding(
+        Severity.WARNING if restore else Severity.ERROR, "rights",
+        f"this token may not write {kind}.",
+        f"It needs one of the scopes {', '.join(needed)}.",
+    )  # fmt: skip
+
+
+def marks(schema: KindSchema, wanted: Mapping[str, Any]) -> Iterator[Finding]:
+    """A marked property that is not there, or does not take the value."""
+    for name, value in wanted.items():
+        known = schema.properties.get(name)
+        if known is None:
+            yield Finding(
+                Severity.ERROR, "blocked", f"{schema.kind} have no property {name} to mark.",
+                "crm-bridge setup makes crm_bridge_status; other fields are named in the settings.",
+            )  # fmt: skip
+        elif (refusal := known.refusal(value)) is not None:
+            yield Finding(
+                Severity.ERROR, "blocked", f"{schema.kind}.{name} cannot be marked: {refusal}.",
+                "Add the option in HubSpot, or name another field in the settings.",
+            )  # fmt: skip
+
+
+def not_captured(schema: Schema, kind: str, records: Sequence[Record]) -> Iterator[Finding]:
+    """What a delete takes that neither the recycling bin nor a snapshot brings back."""
+    live = [r for r in records if r.state in (State.LIVE, State.VOIDED, State.ARCHIVED)]
+    if not live:
+        return
+    if kind in _LISTED:
+        yield Finding(
+            Severity.WARNING, "not_captured",
+            f"static list memberships of these {kind} never come back.",
+            "HubSpot drops them at the delete, and restores the record without them.",
+        )  # fmt: skip
+    recorded = [r.ref for r in live if r.fields.get(RECORDING)]
+    if kind == "calls" and recorded:
+        yield Finding(
+            Severity.WARNING, "not_captured",
+            f"the recordings of {len(recorded)} call(s) are deleted for good.",
+            "HubSpot restores a call without its recording.", len(recorded),
+            tuple(recorded[:_FEW]),
+        )  # fmt: skip
+    if left_out := schema.of(kind).skipped:
+        yield Finding(
+            Severity.WARNING, "not_captured",
+            f"properties of {kind} that are {' or '.join(left_out)} are not in the snapshot.",
+            "The token lacks the scope to see them, so a remake cannot set them.",
+        )  # fmt: skip
+    if closed := schema.closed(kind):
+        yield Finding(
+            Severity.WARNING, "not_captured",
+            f"associations of {kind} with {', '.join(closed)} are not in the snapshot.",
+            "The token lacks the scope to see them, so a remake cannot put them back.",
+        )  # fmt: skip
+
+
+def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding]:
+    """Deleted contacts whose e-mail an active contact holds: the page refuses to restore these."""
+    held: dict[str, list[RecordRef]] = {}
+    for record in records:
+        email = record.fields.get("email")
+        if record.state is State.DELETED and isinstance(email, str) and email:
+            held.setdefault(email.lower(), []).append(record.ref)
+    emails, blocked = sorted(held), list[RecordRef]()
+    for start in range(0, len(emails), READ_BATCH):
+        told = ask(
+            "read", ("contacts",), [("archived", "false")],
+            {"idProperty": "email", "inputs": [{"id": e} for e in emails[start:start + READ_BATCH]],
+             "properties": ["email", "hs_additional_emails"], "propertiesWithHistory": []},
+        )  # fmt: skip
+        for row in rows(told):
+            values = row.get("properties") or {}
+            more = str(values.get("hs_additional_emails") or "").split(";")
+            for email in {str(values.get("email") or ""), *more}:
+                blocked += held.get(email.strip().lower(), [])
+    if blocked:
+        yield Finding(
+            Severity.WARNING, "blocked",
+            f"the e-mail of {len(blocked)} deleted contact(s) is held by an active contact.",
+            "HubSpot's page refuses to restore these until that contact gives the e-mail up.",
+            len(blocked), tuple(blocked[:_FEW]),
+        )  # fmt: skip
+
+
+def moves_back(order: Sequence[str], now: Any, wanted: str) -> bool:
+    """Whether a stage lies before the one that stands; one that is not in the order is left to HubSpot."""
+    return now in order and wanted in order and order.index(wanted) < order.index(str(now))

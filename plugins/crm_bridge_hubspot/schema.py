@@ -1,0 +1,253 @@
+"""What a portal's schema says: properties in all three sensitivity classes, custom objects, pairs.
+
+Schema only, never records; it is asked once for each kind and forgotten when `whoami()` is asked
+again, which the bridge does before every run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from crm_bridge.kit import Rejected, Unauthorized, Unreachable, is_empty
+from crm_bridge_hubspot.kinds import OBJECTS, object_type
+from crm_bridge_hubspot.wire import Query
+
+SENSITIVITIES: Final = ("non_sensitive", "sensitive", "highly_sensitive")
+"""The classes of `dataSensitivity`. The list shows the first alone unless asked; the others need
+scopes such as `crm.objects.contacts.sensitive.read.v2` (HubSpot's published OpenAPI, properties v3)."""
+
+Ask = Callable[[str, Sequence[str], Query, Any], Any]
+"""One read through the gate: a route's name, kinds, query, body."""
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyDef:
+    """A property as the portal defines it.
+
+    Attributes:
+        name: Its internal name.
+        type: string, number, date, datetime, enumeration, bool, phone_number.
+        computed: HubSpot calculates it.
+        read_only: No client may write its value.
+        options: The values of an enumeration, in their order; None where any value may stand.
+    """
+
+    name: str
+    type: str
+    computed: bool = False
+    read_only: bool = False
+    options: tuple[str, ...] | None = None
+
+    @property
+    def writable(self) -> bool:
+        """Whether a client may set it."""
+        return not (self.computed or self.read_only)
+
+    def refusal(self, value: Any) -> str | None:
+        """Why HubSpot would not take this value, or None."""
+        if self.computed:
+            return "HubSpot computes it"
+        if self.read_only:
+            return "HubSpot lets no client write it"
+        if self.options is not None and not is_empty(value) and str(value) not in self.options:
+            return f"{str(value)!r} is no longer among its options"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class KindSchema:
+    """The properties of one kind, as far as the token may see them.
+
+    Attributes:
+        kind: The kind.
+        properties: Name to definition.
+        skipped: Sensitivity classes that the token may not see.
+    """
+
+    kind: str
+    properties: Mapping[str, PropertyDef]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomKind:
+    """A custom object of a portal.
+
+    Attributes:
+        type_id: `2-123`; our kind.
+        spellings: Other names that paths take: `p_name`, `p123_name`, the bare name.
+    """
+
+    type_id: str
+    spellings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Schema:
+    """The schema of one portal, asked for as it is needed.
+
+    Args:
+        ask: Makes one read.
+    """
+
+    ask: Ask
+    _kinds: dict[str, KindSchema] = field(default_factory=dict)
+    _custom: tuple[CustomKind, ...] | None = None
+    _no_pairs: set[tuple[str, str]] = field(default_factory=set)
+    _closed_pairs: set[tuple[str, str]] = field(default_factory=set)
+    _lock: Any = field(default_factory=threading.RLock)
+
+    def forget(self) -> None:
+        """Ask anew from now on."""
+        with self._lock:
+            self._kinds.clear()
+            self._custom = None
+            self._no_pairs.clear()
+            self._closed_pairs.clear()
+
+    def of(self, kind: str) -> KindSchema:
+        """The properties of a kind.
+
+        Raises:
+            Rejected: HubSpot knows no such kind.
+            Unauthorized: The token may not see it.
+        """
+        with self._lock:
+            if kind not in self._kinds:
+                self._kinds[kind] = self._asked(kind)
+            return self._kinds[kind]
+
+    def _asked(self, kind: str) -> KindSchema:
+        found: dict[str, PropertyDef] = {}
+        skipped = []
+        for sensitivity in SENSITIVITIES:
+            query = [("archived", "false"), ("dataSensitivity", sensitivity)]
+            try:
+                told = self.ask("properties", (kind,), query, None)
+            except (Unauthorized, Rejected) as error:
+                if sensitivity == SENSITIVITIES[0] or getattr(error, "renewable", False):
+                    raise
+                skipped.append(sensitivity)
+                continue
+            for one in _definitions(told):
+                found[one.name] = one
+        return KindSchema(kind, found, tuple(skipped))
+
+    def custom(self) -> tuple[CustomKind, ...]:
+        """The portal's custom objects; none where the token may not see them."""
+        with self._lock:
+            if self._custom is None:
+                try:
+                    told = self.ask("schemas", (), [("archived", "false")], None)
+                except (Unauthorized, Rejected) as error:
+                    if getattr(error, "renewable", False):
+                        raise
+                    told = {}
+                self._custom = tuple(_custom_kinds(told))
+            return self._custom
+
+    def known_spelling(self, kind: str) -> str | None:
+        """The type id of a custom object by one of its names, from what was asked already."""
+        for one in self._custom or ():
+            if kind in one.spellings:
+                return one.type_id
+        return None
+
+    def kinds(self) -> list[str]:
+        """Every kind of the portal."""
+        return [one.name for one in OBJECTS] + [one.type_id for one in self.custom()]
+
+    def pairs(self, kind: str) -> list[str]:
+        """The kinds that associations of `kind` may lead to, as far as is known."""
+        return [other for other in self.kinds() if (kind, other) not in self._no_pairs]
+
+    def no_pair(self, kind: str, other: str) -> None:
+        """Remember that HubSpot associates no such two kinds."""
+        self._no_pairs.add((kind, other))
+
+    def closed_pair(self, kind: str, other: str) -> None:
+        """Remember that the token may not see these associations."""
+        self._no_pairs.add((kind, other))
+        self._closed_pairs.add((kind, other))
+
+    def closed(self, kind: str) -> list[str]:
+        """Kinds whose associations with this one the token may not see."""
+        return sorted(other for one, other in self._closed_pairs if one == kind)
+
+    def seen(self, kinds: Iterable[str]) -> dict[str, KindSchema]:
+        """The schemas of those of these kinds that the token may see."""
+        found = {}
+        for kind in kinds:
+            try:
+                found[kind] = self.of(kind)
+            except (Unauthorized, Rejected) as error:
+                if getattr(error, "renewable", False):
+                    raise
+        return found
+
+
+def computed(kinds: Iterable[KindSchema]) -> list[str]:
+    """Properties that no client may write in one of these kinds, and that is writable in none."""
+    fixed: set[str] = set()
+    writable: set[str] = set()
+    for kind in kinds:
+        fixed.update(one.name for one in kind.properties.values() if not one.writable)
+        writable.update(one.name for one in kind.properties.values() if one.writable)
+    return sorted(fixed - writable)
+
+
+def rows(told: Any, name: str = "results") -> list[dict[str, Any]]:
+    """The rows of an answer.
+
+    Raises:
+        Unreachable: It has none, which no answer of HubSpot's is without.
+    """
+    found = told.get(name) if isinstance(told, dict) else None
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise Unreachable(f"HubSpot's answer has no {name}.", strange=True)
+    return found
+
+
+def _definitions(told: Any) -> Iterator[PropertyDef]:
+    for row in rows(told):
+        name = row.get("name")
+        if not isinstance(name, str):
+            raise Unreachable("HubSpot's answer has a property without a name.", strange=True)
+        meta = row.get("modificationMetadata")
+        options: tuple[str, ...] | None = None
+        listed = row.get("options")
+        # A checkbox holds several values in one text, and owners are options of somewhere else.
+        if (
+            row.get("type") == "enumeration"
+            and row.get("fieldType") != "checkbox"
+            and not row.get("externalOptions")
+            and isinstance(listed, list)
+            and listed
+        ):
+            ordered = sorted(
+                (o for o in listed if isinstance(o, dict)), key=lambda o: o.get("displayOrder") or 0
+            )
+            options = tuple(str(o.get("value")) for o in ordered)
+        yield PropertyDef(
+            name,
+            str(row.get("type") or "string"),
+            bool(row.get("calculated")),
+            bool(meta.get("readOnlyValue")) if isinstance(meta, dict) else False,
+            options,
+        )
+
+
+def _custom_kinds(told: Any) -> Iterator[CustomKind]:
+    for row in told.get("results") or () if isinstance(told, dict) else ():
+        type_id, name = row.get("objectTypeId"), row.get("name")
+        if not isinstance(type_id, str):
+            continue
+        try:
+            object_type(type_id)
+        except ValueError:
+            continue
+        names = [row.get("fullyQualifiedName"), name, f"p_{name}" if name else None]
+        yield CustomKind(type_id, tuple(n for n in names if isinstance(n, str)))
