@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,6 +152,7 @@ class Bridge:
         self._stopped = threading.Event()
         self._accounts: Accounts | None = None
         self._history: History | None = None
+        self._made: set[str] = set()
 
     @classmethod
     def open(
@@ -340,6 +341,7 @@ class Bridge:
         only: Sequence[Any] = (),
         native: str | None = None,
         kind: str | None = None,
+        with_children: Sequence[str] = (),
     ) -> Plan:
         """Say what would happen; nothing is changed.
 
@@ -358,6 +360,8 @@ class Bridge:
             only: For a restore of a run: these records alone.
             native: A query in the vendor's own language, for a `crm:Kind`.
             kind: `crm:Kind` for a file that holds ids alone.
+            with_children: Kinds of related records that are taken along in the right order, as
+                steps of the same plan.
 
         Raises:
             SettingsError: Words, ids or settings are malformed, or nothing is selected.
@@ -365,6 +369,7 @@ class Bridge:
             AdapterError: An account cannot be asked.
         """
         from crm_bridge.engine.conditions import parse_all
+        from crm_bridge.engine.along import take_along
         from crm_bridge.engine.draft import Wish, make_plan
 
         wanted = _word(Operation, operation, "operation")
@@ -392,16 +397,29 @@ class Bridge:
                 "share": bridge.limit_share if limit_share == 0.5 else limit_share,
             },
             require_reason=bridge.require_reason,
-            told={"where": [str(w) for w in where], "native": native},
+            told={
+                "where": [str(w) for w in where],
+                "native": native,
+                "with_children": list(with_children),
+                "limits": {"records": limit_records, "share": limit_share},
+            },
         )
         if wanted is Operation.RESTORE:
-            return self._plan_restore(wish, targets, where, native, kind, only)
+            return self._fresh_one(self._plan_restore(wish, targets, where, native, kind, only))
         if isinstance(targets, Receipt) or only:
             raise SettingsError(
                 f"a {wanted.value} is not made of a run; only a restore is.", code="target"
             )
         selection = self._select(targets, where, native, kind)
-        return make_plan(wish, selection, self.accounts, lambda: self.history, self._review)
+        if with_children:
+            take_along(selection, self.accounts, with_children, wanted)
+        return self._fresh_one(
+            make_plan(wish, selection, self.accounts, lambda: self.history, self._review)
+        )
+
+    def _fresh_one(self, plan: Plan) -> Plan:
+        self._made.add(plan.digest)
+        return plan
 
     def _plan_restore(
         self, wish: Wish, targets: Any, where: Sequence[str | Condition], native: str | None,
@@ -519,7 +537,41 @@ class Bridge:
                 code="not_confirmed",
             )
         self._fresh(plan)
-        return Run(plan, self.accounts, self.history, self._terms(), self._observe).go()
+        # What this bridge planned a moment ago is read again page by page; what comes from a file is
+        # read whole before the first send.
+        fresh = plan.digest in self._made
+        self._made.discard(plan.digest)
+        return Run(
+            plan, self.accounts, self.history, self._terms(), self._observe, look_ahead=not fresh
+        ).go()
+
+    def replan(self, plan: Plan, *, without: Collection[RecordRef] = ()) -> Plan:
+        """Make a plan anew for the same records, as they are now.
+
+        Args:
+            plan: The plan that is not fresh any more.
+            without: Records that are to be left out, such as those that moved.
+
+        Raises:
+            SettingsError: Nothing is left.
+        """
+        out = set(without)
+
+        def refs() -> Iterator[RecordRef]:
+            for step in plan.steps:
+                if step.after is None:
+                    yield from (ref for ref in step.refs if ref not in out)
+            yield from (o.ref for o in plan.settled if o.ref not in out)
+
+        options = plan.options
+        again: dict[str, Any] = {"reason": plan.reason, "code": plan.code}
+        if plan.operation is Operation.RESTORE:
+            again |= {"remake": options["remake"], "on_conflict": options["on_conflict"]}
+            if run := options.get("run"):
+                return self.plan(plan.operation, run, only=list(refs()), **again)
+        limits = options.get("limits", {})
+        again |= {f"limit_{name}": limits.get(name) for name in ("records", "share")}
+        return self.plan(plan.operation, refs(), **again)
 
     def _applied_before(self, run: str) -> Receipt:
         """A plan is carried out once: what is left of it is resumed, and else nothing is sent."""
@@ -586,6 +638,31 @@ class Bridge:
     def stop(self) -> None:
         """Ask the run under way to finish the batch in flight and end; called from a signal handler."""
         self._stopped.set()
+
+    def hold(self, ref: RecordRef | str, reason: str) -> None:
+        """Put a record out of any plan's reach until it is released; journalled with who and why.
+
+        Raises:
+            SettingsError: The address is malformed, or no reason is given.
+        """
+        self._mark_held("hold", ref, reason)
+
+    def release(self, ref: RecordRef | str, reason: str) -> None:
+        """Let plans reach a held record again; journalled with who and why.
+
+        Raises:
+            SettingsError: The address is malformed, is not held, or no reason is given.
+        """
+        self._mark_held("release", ref, reason)
+
+    def _mark_held(self, stage: str, ref: RecordRef | str, reason: str) -> None:
+        from crm_bridge.engine.holds import mark_held
+
+        if not reason.strip():
+            raise SettingsError(f"a {stage} needs a reason.", detail="Say why: --reason TEXT")
+        wanted = next(iter(self._select([ref], (), None, None).refs()))
+        org = self.accounts.connected(wanted.crm).account.org
+        mark_held(self.history.journal, stage, wanted, org, reason, self._actor())
 
     def _terms(self) -> Terms:
         from crm_bridge.engine.run import Terms

@@ -8,6 +8,7 @@ BridgeError
 ├── SettingsError      the file, a secret, an unknown crm, a malformed id      exit 2
 ├── PluginError        an adapter could not be loaded or contradicts itself    exit 2
 ├── PlanBlocked        carries the findings, or what is not confirmed          exit 4
+│   └── PlanMoved      names the records that are not as the plan saw them     exit 4
 ├── JournalError       the journal does not check, or cannot be written        exit 4
 ├── RunFailed          by raise_for_failures(); carries the receipt            exit 3
 └── AdapterError       the only ones that an adapter raises
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from crm_bridge.model.plans import Finding
+    from crm_bridge.model.records import RecordRef
     from crm_bridge.model.results import Receipt
 
 
@@ -90,6 +92,27 @@ class PlanBlocked(BridgeError):
     ) -> None:
         super().__init__(summary, detail=detail, code=code)
         self.findings = tuple(findings)
+
+
+class PlanMoved(PlanBlocked):
+    """Records are not as the plan saw them; nothing was sent.
+
+    Attributes:
+        moved: Each of them, and how it moved.
+    """
+
+    code = "moved"
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        detail: str = "",
+        findings: Sequence[Finding] = (),
+        moved: Sequence[tuple[RecordRef, str]] = (),
+    ) -> None:
+        super().__init__(summary, detail=detail, findings=findings)
+        self.moved = tuple(moved)
 
 
 class JournalError(BridgeError):
@@ -173,6 +196,9 @@ class Unreachable(AdapterError):
         self.sent = sent
         self.answered = answered or strange
         self.strange = strange
+        if strange:
+            # Not the vendor's API: the address in the settings, or what stands before it, is wrong.
+            self.exit_code = 2
 
 
 class Unauthorized(AdapterError):

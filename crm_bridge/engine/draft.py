@@ -14,6 +14,7 @@ from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.conditions import parse_all
 from crm_bridge.engine.connect import Accounts, versions_of
 from crm_bridge.engine.history import History
+from crm_bridge.engine.holds import holds
 from crm_bridge.engine.impact import LISTED, TouchBook, Weight
 from crm_bridge.engine.inspect import meets
 from crm_bridge.engine.lanes import batched
@@ -95,6 +96,7 @@ class _Draft:
     book: TouchBook = field(default_factory=TouchBook)
     weight: Weight = field(default_factory=Weight)
     protect: dict[str, Protection] = field(default_factory=dict)
+    held: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
 
     def settle(self, connected: Connected, outcome: Outcome) -> None:
         """Note a target whose verdict is known already."""
@@ -224,11 +226,16 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
     known = _known(draft, connected, hidden)
     records = [found[ref] for ref in refs]
     settled = _prechecked(draft, connected, operation, records)
+    if connected.crm not in draft.held:
+        draft.held[connected.crm] = holds(draft.history().journal, connected.account.org)
+    held = draft.held[connected.crm]
     going: dict[tuple[Capability, ...], list[RecordRef]] = {}
     for record in records:
         verdict: Way | Outcome
         if (why := _protected(draft.protect[connected.crm], record)) is not None:
             verdict = skipped(record.ref, "protected", why)
+        elif (why := held.get((record.ref.kind, record.ref.id))) is not None:
+            verdict = skipped(record.ref, "held", why)
         else:
             verdict = judge(operation, record, profile, known.get(record.ref.id))
             if isinstance(verdict, Way):

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.ahead import Seen
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.work import Item, Phase
 from crm_bridge.errors import BridgeError
@@ -27,6 +28,7 @@ def keep(
     announced: Callable[[RecordRef], bool],
     tried: Mapping[RecordRef, Outcome | None],
     taken: Collection[RecordRef] = (),
+    seen: Seen | None = None,
 ) -> None:
     """Read these items anew, settle those that moved, and keep the rest with what would follow.
 
@@ -41,18 +43,19 @@ def keep(
             conflict.
         tried: Items that an earlier part of this run may have sent already, with what was known then.
         taken: Records that this run took along already, as somebody's followers.
+        seen: What a look ahead read of them while it is fresh; None to read them now.
 
     Raises:
         JournalError: The capsule did not become durable; nothing may be sent.
         BridgeError: The records could not be read.
     """
-    now = connected.read([item.ref for item in items])
+    now = connected.read([item.ref for item in items]) if seen is None else seen.records
     for item in items:
         item.before = now[item.ref]
         item.outcome = _judge(item, item.before, connected, phases, tried, taken)
     going = [item for item in items if item.outcome is None]
     if plan.operation is not Operation.RESTORE:
-        _with_followers(going, connected, phases, announced)
+        _with_followers(going, connected, phases, announced, seen)
     for page in sorted({(item.step, item.page) for item in going}):
         kept: list[Snapshot] = []
         for item in going:
@@ -148,23 +151,32 @@ def _no_twin() -> object:
 
 def _with_followers(
     going: Sequence[Item], connected: Connected, phases: Sequence[Phase],
-    announced: Callable[[RecordRef], bool],
+    announced: Callable[[RecordRef], bool], seen: Seen | None,
 ) -> None:
     """Read the children that would follow, and leave out parents that gained one since the plan."""
     if not going:
         return
-    operations = {phase.row.operation for phase in phases}
     by_ref = {item.ref: item for item in going}
-    for follower in followers(connected, operations, list(by_ref)):
-        item = by_ref.get(follower.root)
-        if item is None:
-            raise BridgeError(f"{follower.record.ref} hangs on nothing that the plan names.")
-        child, rule = follower.record.ref, follower.rule
-        if not announced(child):
-            item.outcome = skipped(
-                item.ref, "changed", f"{child} hangs on it now, which the plan did not announce."
+    if seen is None:
+        operations = {phase.row.operation for phase in phases}
+        for follower in followers(connected, operations, list(by_ref)):
+            item = by_ref.get(follower.root)
+            if item is None:
+                raise BridgeError(f"{follower.record.ref} hangs on nothing that the plan names.")
+            rule = follower.rule
+            item.followers.append(
+                Snapshot(follower.record, item.ref, rule.via, rule.effect.value)
             )
-        item.followers.append(Snapshot(follower.record, item.ref, rule.via, rule.effect.value))
+    else:
+        for item in going:
+            item.followers = seen.along.get(item.ref, [])
+    for item in going:
+        gained = [s.record.ref for s in item.followers if not announced(s.record.ref)]
+        if gained:
+            item.outcome = skipped(
+                item.ref, "changed",
+                f"{gained[0]} hangs on it now, which the plan did not announce.",
+            )
 
 
 def restore_sources(

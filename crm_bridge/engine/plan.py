@@ -439,6 +439,7 @@ _TOLD: Final[Mapping[str, tuple[str, str]]] = {
     "locked": ("blocked", "are locked"),
     "blocked": ("blocked", "are blocked"),
     "protected": ("protected", "are protected"),
+    "held": ("protected", "are held"),
     "pending": ("vendor_note", "wait for an approval or a job"),
     "changed": ("moved", "were changed by somebody else since"),
     "merged": ("moved", "were merged into others"),

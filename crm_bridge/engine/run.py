@@ -13,6 +13,7 @@ from typing import Any
 
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.aftermath import Aftermath
+from crm_bridge.engine.ahead import Ahead, Seen
 from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.history import SETTLED, History, unfinished
 from crm_bridge.engine.keep import keep, restore_sources
@@ -88,11 +89,13 @@ class Run:
         terms: What the settings say.
         observe: Tells observers.
         run: The run to go on with; None for a new one.
+        look_ahead: Whether everything is read once more before the first send, since the plan is
+            not fresh.
     """
 
     def __init__(
         self, plan: Plan, accounts: Accounts, history: History, terms: Terms,
-        observe: Callable[[Event], None], run: str | None = None,
+        observe: Callable[[Event], None], run: str | None = None, look_ahead: bool = False,
     ) -> None:
         self.plan, self.accounts, self.history, self.terms = plan, accounts, history, terms
         self.journal: Journal = history.journal
@@ -105,12 +108,17 @@ class Run:
         self._read_at = 0.0
         self._announced: set[int] | None = None
         self._halted: str | None = None
+        self._opened = False
+        self._ahead = (
+            Ahead(plan, self._is_announced, terms.clock, terms.read_max_age) if look_ahead else None
+        )
 
     def go(self) -> Receipt:
         """Do it all, or as much as can be done.
 
         Raises:
             PlanBlocked: Locked by another run, or not the org that the plan is for; nothing was sent.
+            PlanMoved: Records are not as a saved plan saw them; nothing was sent.
             JournalError: The journal takes nothing more; nothing was sent without it.
         """
         began, calls = self.terms.clock(), self.accounts.calls()
@@ -120,10 +128,12 @@ class Run:
         try:
             for crm, target in self.plan.targets.items():
                 self.accounts.prove(crm, target).lanes.beat = self._beat
+            roots = [(n, step) for n, step in enumerate(self.plan.steps) if step.after is None]
+            if self._ahead is not None:
+                self._look_ahead(self._ahead, roots)
             self._open()
-            for number, step in enumerate(self.plan.steps):
-                if step.after is None:
-                    self._walk(number, step)
+            for number, step in roots:
+                self._walk(number, step)
             receipt = self._finish(began, calls)
             finished = not self._tally.left and self._halted is None
             return receipt
@@ -132,7 +142,16 @@ class Run:
             raise
         finally:
             for lock in self._locks.values():
-                lock.release(finished=finished)
+                # A run that was refused before it began leaves nothing for others to wait for.
+                lock.release(finished=finished or not (self._opened or self.resumed))
+
+    def _look_ahead(self, ahead: Ahead, roots: Sequence[tuple[int, Step]]) -> None:
+        for number, step in roots:
+            connected, chain = self.accounts.connected(step.crm), self._chain(number)
+            operations = {one.capability.operation for one in chain}
+            pages = self._pages(number, step)
+            ahead.look(number, step, connected, operations, pages, _stretch(connected, chain))
+        ahead.refuse_moved()
 
     # --- beginning and end -------------------------------------------------------------------------
 
@@ -154,6 +173,7 @@ class Run:
 
     def _open(self) -> None:
         """The plan, its pages and what is settled, durable before anything is sent."""
+        self._opened = True
         if not self.resumed:
             self._write_plan()
         self.journal.append(
@@ -314,7 +334,9 @@ class Run:
                     doubt[target.ref] = last
                 items.append(Item(target, number, page))
         for _ in range(REDO):
-            self._through(street, phases, [i for i in items if i.outcome is None], doubt)
+            seen = self._ahead.take(number, stretch[0][0]) if self._ahead is not None else None
+            todo = [i for i in items if i.outcome is None]
+            self._through(street, phases, todo, doubt, seen)
             stale = [i for i in items if street.stopped() is None and _grew_old(i)]
             for item in stale:
                 item.outcome = None
@@ -329,7 +351,7 @@ class Run:
 
     def _through(
         self, street: Street, phases: Sequence[Phase], items: Sequence[Item],
-        doubt: Mapping[RecordRef, Outcome | None],
+        doubt: Mapping[RecordRef, Outcome | None], seen: Seen | None,
     ) -> None:
         """Keep, then every phase, in order."""
         why = street.stopped()
@@ -339,11 +361,11 @@ class Run:
             try:
                 if self.plan.operation is Operation.RESTORE:
                     restore_sources(self.journal, items)
-                self._read_at = self.terms.clock()
+                self._read_at = self.terms.clock() if seen is None else seen.at
                 keep(
                     items, plan=self.plan, run=self.run, connected=street.connected, phases=phases,
                     journal=self.journal, announced=self._is_announced, tried=doubt,
-                    taken=self._taken(street, items),
+                    taken=self._taken(street, items), seen=seen,
                 )
                 if self.plan.operation is Operation.RESTORE:
                     self._point(street, items)

@@ -117,6 +117,9 @@ def _stop(items: Iterable[Item], why: str) -> None:
 def _parcels(street: Street, phase: Phase, items: Sequence[Item]) -> list[_Parcel]:
     """Items as batches of one page each, no larger than the row allows; some travel alone."""
     row, size = phase.row, max(1, phase.row.batch)
+    if phase.what == "lock":
+        # Some vendors mark a hundred in one call and lock each by a call of its own.
+        size = street.connected.profile.lock_batch or size
     groups: dict[Any, list[Item]] = {}
     for item in items:
         # Calls larger than a page take from several; else a list stays on the page it comes from.

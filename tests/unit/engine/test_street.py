@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crm_bridge.bridge import Bridge
-from crm_bridge.errors import PlanBlocked, SettingsError
+from crm_bridge.errors import PlanBlocked, PlanMoved, SettingsError
 from crm_bridge.model.plans import Severity
 from crm_bridge.model.results import Verdict
 from crm_bridge.testing.world import World
@@ -292,3 +292,63 @@ def test_expiring_lists_exactly_what_ends_within(world: World, bridge: Bridge) -
     world.turn("mem", timedelta(days=25))
     bridge.close()
     assert [(e.run, e.kind, e.count) for e in bridge.expiring("7d")] == [(receipt.run, "Lead", 2)]
+
+
+def test_a_saved_plan_names_what_moved_and_sends_nothing(
+    world: World, bridge: Bridge, open_bridge: Callable[..., Bridge], tmp_path: Path
+) -> None:
+    some = refs(world, "Company", 8)
+    bridge.save_plan(bridge.plan("delete", some, **WHY), tmp_path / "plan")
+    ids = [r.partition("/")[2] for r in some]
+    world.act("mem", "edit", "Company", [ids[0]], fields={"name": "another"})
+    world.act("mem", "delete", "Company", [ids[1]])
+    world["mem"].add("Note", name="new", company=ids[2])
+    sent = len(writes(world))
+    later = open_bridge()
+    plan = later.load_plan(tmp_path / "plan")
+    with pytest.raises(PlanMoved) as caught:
+        later.apply(plan)
+    assert {str(ref) for ref, _ in caught.value.moved} == set(some[:3])
+    assert len(writes(world)) == sent
+    assert later.runs() == []
+    rest = later.apply(later.replan(plan, without=[ref for ref, _ in caught.value.moved]))
+    assert rest.counts[Verdict.DONE] == 5
+    assert state(world, some[0]) == "live"
+    last = later.apply(later.replan(plan))
+    assert last.counts[Verdict.DONE] + last.counts[Verdict.ALREADY] == 8
+
+
+def test_a_saved_plan_that_did_not_move_reads_each_record_once_before_it_is_sent(
+    world: World, bridge: Bridge, open_bridge: Callable[..., Bridge], tmp_path: Path
+) -> None:
+    some = refs(world, "Lead", 8)
+    bridge.save_plan(bridge.plan("delete", some, **WHY), tmp_path / "plan")
+    before = len(world.arrived("mem"))
+    receipt = open_bridge().apply(tmp_path / "plan")
+    assert receipt.counts[Verdict.DONE] == 8
+    reads = [line for line in world.arrived("mem", before) if line.path == "/read"]
+    assert len(reads) == 2  # once before, once after
+
+
+def test_what_is_held_is_out_of_reach_until_it_is_released(world: World, bridge: Bridge) -> None:
+    some = refs(world, "Lead", 2)
+    bridge.hold(some[0], "a lawsuit")
+    receipt = bridge.apply(bridge.plan("delete", some, **WHY))
+    told = {str(o.ref): o for o in receipt.outcomes}
+    assert (told[some[0]].verdict, told[some[0]].problem.code) == (Verdict.SKIPPED, "held")
+    assert "a lawsuit" in told[some[0]].problem.message
+    bridge.release(some[0], "it is over")
+    assert bridge.apply(bridge.plan("delete", some[:1], **WHY)).counts[Verdict.DONE] == 1
+
+
+def test_related_records_are_taken_along_in_the_order_that_blocks_nothing(
+    world: World, bridge: Bridge
+) -> None:
+    world["mem"].blocking = True
+    deal = next(e for e in world["mem"].records.values() if e.kind == "Deal" and "company" in e.fields)
+    company = deal.fields["company"]
+    deals = {e.id for e in world["mem"].hanging([company], "Deal", "company")}
+    plan = bridge.plan("delete", [f"mem:Company/{company}"], with_children=["Deal"], **WHY)
+    assert [step.kind for step in plan.steps] == ["Deal", "Company"]
+    assert {ref.id for ref in plan.steps[0].refs} == deals
+    assert bridge.apply(plan).counts[Verdict.DONE] == 1 + len(deals)
