@@ -1,10 +1,10 @@
 """HubSpot as it answers: records, associations, a recycling bin that only a person can open.
 
-Its files: `simulator_routes` (paths in both spellings) · `_objects`, `_search`, `_links`,
-`_schema`, `_lists` (what the routes do) · `_login`, `_limits` (who calls, and how often) · `_life`
-(bin, way back, purge, merge) · `_values` (how writes are judged) · `_portal`, `_catalog`, `_seed`
-(what there is) · `_person` (what a person does) · `_wire` (envelopes). What nobody has confirmed is
-a switch.
+Its files: `simulator_routes` (paths in both spellings) · `_objects`, `_making`, `_search`,
+`_links`, `_schema`, `_layout`, `_lists` (what the routes do) · `_login`, `_limits` (who calls, and
+how often) · `_life` (bin, way back, purge, merge) · `_values` (how writes are judged) · `_portal`,
+`_catalog`, `_seed` (what there is) · `_person` (what a person does) · `_wire` (envelopes). What
+nobody has confirmed is a switch.
 """
 
 from __future__ import annotations

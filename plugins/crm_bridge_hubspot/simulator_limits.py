@@ -13,8 +13,15 @@ from uuid import uuid4
 from crm_bridge.simulator import Account, Reply
 from crm_bridge_hubspot.simulator_wire import Asked
 
-TEN_SECONDS: Final = {"private": 100, "oauth": 110}
-"""Calls in ten seconds: of a private app or service key of a Starter portal, of an OAuth app."""
+TIERS: Final = {
+    "starter": (100, 250_000),
+    "professional": (190, 625_000),
+    "enterprise": (190, 1_000_000),
+}
+"""Calls of a private app or service key in ten seconds, and of all of them in a day, by edition."""
+
+OAUTH_CALLS: Final = 110
+"""Calls of an OAuth app in ten seconds."""
 
 SEARCHES: Final = 5
 """Searches a second, of the whole portal."""
@@ -57,10 +64,16 @@ def use(account: Account, calls: int) -> None:
     account.memory["day"][1] += calls
 
 
+def calls_a_day(account: Account) -> int:
+    """Calls of a day, by the portal's edition; a Starter's by the switch."""
+    tier = account.memory.get("tier", "starter")
+    limit: int = account.switches["daily_limit"] if tier == "starter" else TIERS[tier][1]
+    return limit
+
+
 def left_today(account: Account) -> int:
     """Calls that are left today."""
-    limit: int = account.switches["daily_limit"]
-    return max(limit - used_today(account), 0)
+    return max(calls_a_day(account) - used_today(account), 0)
 
 
 def too_often(account: Account, policy: str) -> Reply:
@@ -100,7 +113,7 @@ def admit(asked: Asked, searching: bool) -> Reply | None:
     name, most, seconds, policy = (
         ("search", SEARCHES, 1.0, "SECONDLY")
         if searching
-        else (_bucket(asked), TEN_SECONDS[_bucket(asked)], 10.0, "TEN_SECONDLY_ROLLING")
+        else (_bucket(asked), _calls(asked), 10.0, "TEN_SECONDLY_ROLLING")
     )
     calls = _recent(account, name, seconds)
     if len(calls) >= most:
@@ -114,10 +127,16 @@ def _bucket(asked: Asked) -> str:
     return "oauth" if asked.oauth else "private"
 
 
+def _calls(asked: Asked) -> int:
+    if asked.oauth:
+        return OAUTH_CALLS
+    return TIERS[asked.account.memory.get("tier", "starter")][0]
+
+
 def rate_headers(asked: Asked) -> list[tuple[str, str]]:
     """What every answer tells of the rates, but search; the day's only to private apps."""
     account, bucket = asked.account, _bucket(asked)
-    most = TEN_SECONDS[bucket]
+    most = _calls(asked)
     recent = len(_recent(account, bucket, 10.0)) if account.limits else 1
     found = [
         ("x-hubspot-ratelimit-max", str(most)),
@@ -126,7 +145,7 @@ def rate_headers(asked: Asked) -> list[tuple[str, str]]:
     ]
     if not asked.oauth:
         found += [
-            ("x-hubspot-ratelimit-daily", str(account.switches["daily_limit"])),
+            ("x-hubspot-ratelimit-daily", str(calls_a_day(account))),
             ("x-hubspot-ratelimit-daily-remaining", str(left_today(account))),
         ]
     return found

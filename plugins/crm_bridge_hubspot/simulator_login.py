@@ -14,7 +14,7 @@ from typing import Any, Final
 from crm_bridge.simulator import Account, Call, Reply
 from crm_bridge.simulator.lifecycle import iso, parse_moment
 from crm_bridge_hubspot.kinds import OBJECTS, object_type
-from crm_bridge_hubspot.simulator_limits import ZONES, next_midnight, used_today, zone
+from crm_bridge_hubspot.simulator_limits import ZONES, calls_a_day, next_midnight, used_today, zone
 from crm_bridge_hubspot.simulator_wire import Asked, Deny, missing_scopes, text_of
 
 V1_ENDS: Final = datetime(2027, 2, 16, tzinfo=UTC)
@@ -234,7 +234,7 @@ def daily_usage(asked: Asked) -> Reply:
     account = asked.account
     return Reply.json({"results": [{
         "name": "private-apps-api-calls-daily", "currentUsage": used_today(account),
-        "usageLimit": asked.switch("daily_limit"), "collectedAt": account.clock.iso(),
+        "usageLimit": calls_a_day(account), "collectedAt": account.clock.iso(),
         "fetchStatus": "SUCCESS", "resetsAt": iso(next_midnight(account).timestamp()),
     }]})  # fmt: skip
 

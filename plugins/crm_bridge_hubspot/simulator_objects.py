@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from crm_bridge.simulator import Account, Reply, Stored
+from crm_bridge.simulator import Reply, Stored
 from crm_bridge_hubspot.simulator_catalog import TYPE_IDS, LinkType
-from crm_bridge_hubspot.simulator_life import (
-    archive,
-    by_value,
-    emails_of,
-    merge,
-    purge,
-    resolved,
-    tie,
-    types_between,
-    write,
-)
-from crm_bridge_hubspot.simulator_portal import BINNED, LIVE, shown
+from crm_bridge_hubspot.simulator_life import archive, by_value, resolved, write
+from crm_bridge_hubspot.simulator_links import associations_shown
+from crm_bridge_hubspot.simulator_making import check_id, ends_named, made
+from crm_bridge_hubspot.simulator_portal import BINNED, LIVE, properties_of, shown
 from crm_bridge_hubspot.simulator_values import Conflict, Invalid, Values, judged, sent
 from crm_bridge_hubspot.simulator_wire import (
     BATCH_HISTORY,
@@ -27,9 +19,7 @@ from crm_bridge_hubspot.simulator_wire import (
     Asked,
     Deny,
     batch_reply,
-    fresh_id,
     not_found,
-    not_json,
     text_of,
     texts_of,
 )
@@ -43,18 +33,11 @@ def _single(asked: Asked, kind: str, id: str) -> Stored:
     if name := asked.call.query("idProperty"):
         record = by_value(asked.account, kind, name, id, state)
     else:
-        _check_id(asked, id)
+        check_id(asked, id)
         record = resolved(asked.account, kind, id)
     if record is None or record.state != state:
         raise not_found()
     return record
-
-
-def _check_id(asked: Asked, id: str) -> None:
-    if not (id.isascii() and id.isdigit()):
-        if asked.switch("bad_id") == 404:
-            raise not_found()
-        raise Deny(400, f"{id} is not a valid object ID")
 
 
 def read_one(asked: Asked, kind: str, id: str) -> Reply:
@@ -65,8 +48,6 @@ def read_one(asked: Asked, kind: str, id: str) -> Reply:
 
 
 def _with_links(asked: Asked, record: Stored, told: dict[str, Any]) -> dict[str, Any]:
-    from crm_bridge_hubspot.simulator_links import associations_shown
-
     if wanted := asked.names("associations"):
         told["associations"] = associations_shown(asked, record, wanted)
     return told
@@ -76,7 +57,7 @@ def create_one(asked: Asked, kind: str) -> Reply:
     """POST: exactly 201."""
     row = asked.body()
     values = judged(asked, kind, sent(row), None)
-    record = _made(asked.account, kind, values, _ends(asked, kind, row))
+    record = made(asked.account, kind, values, ends_named(asked, kind, row))
     return Reply.json(_written(asked, record, values), 201)
 
 
@@ -94,7 +75,7 @@ def update_one(asked: Asked, kind: str, id: str) -> Reply:
 
 def archive_one(asked: Asked, kind: str, id: str) -> Reply:
     """DELETE /{id}: 204, whatever was or was not there."""
-    _check_id(asked, id)
+    check_id(asked, id)
     _archive(asked, kind, id)
     return Reply(204)
 
@@ -291,7 +272,7 @@ def batch_create(asked: Asked, kind: str) -> Reply:
             _not_twice(asked, kind, values, taken)
             if row.get("objectWriteTraceId") in asked.refused:
                 raise _refused()
-            ready.append((values, _ends(asked, kind, row), row))
+            ready.append((values, ends_named(asked, kind, row), row))
         except Deny as error:
             if isinstance(error, Conflict) and not traced:
                 # In a batch the id of the other is not told.
@@ -301,15 +282,13 @@ def batch_create(asked: Asked, kind: str) -> Reply:
             errors.append(_row_error(error, row))
     results = []
     for values, ends, row in ready:
-        record = _made(asked.account, kind, values, ends)
+        record = made(asked.account, kind, values, ends)
         results.append(_written(asked, record, values, row))
     # With a trace in each the answer need not keep the order of the question.
     return batch_reply(asked, results[::-1] if traced else results, errors, 201)
 
 
 def _not_twice(asked: Asked, kind: str, values: Values, taken: set[tuple[str, str]]) -> None:
-    from crm_bridge_hubspot.simulator_portal import properties_of
-
     for name, property in properties_of(asked.account, kind).items():
         value = values.get(name)
         if value is not None and "u" in property.flags:
@@ -335,128 +314,14 @@ def batch_upsert(asked: Asked, kind: str) -> Reply:
     for record, values, row in ready:
         new = record is None
         if record is None:
-            record = _made(asked.account, kind, values, [])
+            record = made(asked.account, kind, values, [])
         else:
             write(asked.account, record, values)
         results.append({**_written(asked, record, values, row), "new": new})
     return batch_reply(asked, results, [])
 
 
-# -- making ---------------------------------------------------------------------------------------
-
-
-def _ends(asked: Asked, kind: str, row: Mapping[str, Any]) -> list[tuple[LinkType, Stored]]:
-    """What a new record is to be associated with, each with its type."""
-    return list(_ends_of(asked, kind, row))
-
-
-def _ends_of(asked: Asked, kind: str, row: Mapping[str, Any]) -> Iterator[tuple[LinkType, Stored]]:
-    from crm_bridge_hubspot.simulator_links import spec_of
-
-    associations = row.get("associations") or []
-    if not isinstance(associations, list):
-        raise not_json("associations is a list")
-    for one in associations:
-        to = one.get("to") if isinstance(one, dict) else None
-        types = one.get("types") if isinstance(one, dict) else None
-        if not isinstance(to, dict) or not isinstance(types, list) or not types:
-            raise not_json("an association has to and types")
-        for spec in map(spec_of, types):
-            type = next(
-                (t for other in TYPE_IDS
-                 if (t := types_between(asked.account, kind, other).get(spec))),
-                None,
-            )  # fmt: skip
-            if type is None:
-                raise Deny(400, f"{spec[0]} {spec[1]} is no association type of {kind}")
-            end = resolved(asked.account, type.to_kind, text_of(to, "id"))
-            if end is None or end.state != LIVE:
-                raise Deny(
-                    400,
-                    f"No {type.to_kind} with id {to['id']} exists",
-                    subCategory="crm.associations.INVALID_OBJECT_IDS",
-                )
-            yield type, end
-
-
-def _made(
-    account: Account, kind: str, values: Values, ends: list[tuple[LinkType, Stored]]
-) -> Stored:
-    record = Stored(kind, fresh_id(account))
-    record.meta["created"] = account.clock.epoch()
-    account.store.add(record)
-    write(account, record, values)
-    if "before" in record.meta:
-        record.meta["before"] = (record.meta["created"], None)
-    for type, end in ends:
-        tie(account, record, end, type)
-    if kind == "contacts" and account.switches["auto_company"]:
-        _company_by_domain(account, record)
-    return record
-
-
-def _company_by_domain(account: Account, contact: Stored) -> None:
-    """Associate a new contact with the company of its e-mail's domain, which is made if need be.
-
-    The portal may be set so; domains at which anybody may have a mailbox are passed over.
-    """
-    domain = (contact.fields.get("email") or "").partition("@")[2]
-    if not domain or domain == "mail.example":
-        return
-    company = next(iter(account.store.where("companies", "domain", domain, LIVE)), None)
-    if company is None:
-        company = _made(account, "companies", {"name": domain, "domain": domain}, [])
-    tie(account, contact, company, types_between(account, "contacts", "companies")
-        ["HUBSPOT_DEFINED", 1])  # fmt: skip
-
-
-# -- merge and purge ------------------------------------------------------------------------------
-
-
-def merge_two(asked: Asked, kind: str) -> Reply:
-    """POST /merge: 200 with the record that survives, which has a new id by default."""
-    body = asked.body()
-    records = []
-    for name in ("primaryObjectId", "objectIdToMerge"):
-        record = resolved(asked.account, kind, text_of(body, name))
-        if record is None or record.state != LIVE:
-            raise not_found()
-        records.append(record)
-    if records[0] is records[1]:
-        raise Deny(400, "A record cannot be merged with itself")
-    return Reply.json(shown(asked, merge(asked.account, records[0], records[1])))
-
-
-def gdpr_delete(asked: Asked) -> Reply:
-    """POST /contacts/gdpr-delete: 204 always; an e-mail that nobody has is put on the blocklist.
-
-    https://developers.hubspot.com/changelog/changes-to-the-gdpr-deletion-endpoints-for-the-crm-contact-object-api
-    """
-    account, body = asked.account, asked.body()
-    id, name = text_of(body, "objectId"), body.get("idProperty")
-    blocked: set[str] = account.memory.setdefault("blocklist", set())
-    if name is None:
-        _check_id(asked, id)
-        record = account.store.get("contacts", id)
-        if record and record.merged_into and asked.switch("delete_merged") == "survivor":
-            record = resolved(account, "contacts", id)
-    elif name == "email":
-        record = by_value(account, "contacts", "email", id)
-        blocked.add(id.strip().lower())
-    else:
-        raise Deny(400, f"{name} cannot be used as idProperty")
-    if record is not None and record.state == BINNED and asked.switch("gdpr_archived") == "refused":
-        raise not_found()
-    if record is not None and record.state in (LIVE, BINNED) and id not in asked.skipped:
-        blocked.update(emails_of(record))
-        account.memory.setdefault("audit", []).append(
-            (account.clock.epoch(), "GDPR_DELETE", record.id)
-        )
-        purge(account, record)
-    return Reply(204)
-
-
-BATCHES = {
+BATCHES: Final = {
     "read": batch_read,
     "create": batch_create,
     "update": batch_update,

@@ -16,6 +16,7 @@ from crm_bridge_hubspot.simulator_life import (
     restorable,
     write,
 )
+from crm_bridge_hubspot.simulator_limits import TIERS, left_today, use
 from crm_bridge_hubspot.simulator_login import ALL_SCOPES, SECURITY, scopes_of
 from crm_bridge_hubspot.simulator_portal import BINNED, LIVE, kind_of, properties_of
 from crm_bridge_hubspot.simulator_wire import Deny
@@ -165,12 +166,23 @@ def _rule(account: Account, done: Act) -> None:
 
 def _quota(account: Account, done: Act) -> None:
     """Leave so many calls of today, as if other apps had used the rest."""
-    from crm_bridge_hubspot.simulator_limits import left_today, use
-
     left: Any = done.fields.get("left")
     if not isinstance(left, int) or isinstance(left, bool) or left < 0:
         raise Refused("quota takes fields.left, a number of calls")
     use(account, left_today(account) - left)
+
+
+def _tier(account: Account, done: Act) -> None:
+    """Buy the portal another edition, with its rates."""
+    if done.fields.get("tier") not in TIERS:
+        raise Refused(f"no tier {done.fields.get('tier')!r}; there are: {', '.join(TIERS)}")
+    account.memory["tier"] = done.fields["tier"]
+
+
+def _close(account: Account, done: Act) -> None:
+    """Close the portal: its tokens die, and OAuth knows it no more."""
+    account.memory["revoked"] = account.memory["portal_gone"] = True
+    account.memory.pop("access", None)
 
 
 def _account_type(account: Account, done: Act) -> None:
@@ -187,4 +199,6 @@ _OF_PORTAL: Final[dict[str, Callable[[Account, Act], None]]] = {
     "rule": _rule,
     "quota": _quota,
     "account_type": _account_type,
+    "tier": _tier,
+    "close": _close,
 }

@@ -8,9 +8,11 @@ from typing import Final, NamedTuple
 
 from crm_bridge.simulator import Call, Reply
 from crm_bridge_hubspot import (
+    simulator_layout,
     simulator_links,
     simulator_lists,
     simulator_login,
+    simulator_making,
     simulator_objects,
     simulator_schema,
 )
@@ -133,10 +135,10 @@ def _objects(asked: Asked, rest: tuple[str, ...]) -> Reply | None:
             return search(asked, kind)
         case ("POST", "merge"):
             _may(asked, kind, "write")
-            return o.merge_two(asked, kind)
+            return simulator_making.merge_two(asked, kind)
         case ("POST", "gdpr-delete") if kind == "contacts":
             _may(asked, kind, "write")
-            return o.gdpr_delete(asked)
+            return simulator_making.gdpr_delete(asked)
         case ("POST", "batch", verb) if verb in o.BATCHES:
             _may(asked, kind, "read" if verb == "read" else "write")
             return o.BATCHES[verb](asked, kind)
@@ -236,11 +238,11 @@ def _pipelines(asked: Asked, rest: tuple[str, ...]) -> Reply | None:
     _may(asked, kind, "read" if method == "GET" else "schema")
     match (method, *rest[1:]):
         case ("GET" | "POST",):
-            return simulator_schema.pipelines(asked, kind)
+            return simulator_layout.pipelines(asked, kind)
         case ("GET" | "DELETE", id):
-            return simulator_schema.pipeline(asked, kind, id)
+            return simulator_layout.pipeline(asked, kind, id)
         case ("GET" | "POST", id, "stages"):
-            return simulator_schema.stages(asked, kind, id)
+            return simulator_layout.stages(asked, kind, id)
     return None
 
 
@@ -248,9 +250,9 @@ def _owners(asked: Asked, rest: tuple[str, ...]) -> Reply | None:
     need(asked, ("crm.objects.owners.read",))
     match (asked.call.method, *rest):
         case ("GET",):
-            return simulator_schema.owners(asked)
+            return simulator_layout.owners(asked)
         case ("GET", id):
-            return simulator_schema.owner(asked, id)
+            return simulator_layout.owner(asked, id)
     return None
 
 
@@ -275,7 +277,7 @@ def _lists(asked: Asked, rest: tuple[str, ...]) -> Reply | None:
 
 def _limits(asked: Asked, rest: tuple[str, ...]) -> Reply | None:
     if (asked.call.method, *rest) == ("GET", "custom-properties"):
-        return simulator_schema.custom_properties(asked)
+        return simulator_layout.custom_properties(asked)
     return None
 
 
@@ -283,10 +285,10 @@ def _schemas(asked: Asked, rest: tuple[str, ...]) -> Reply | None:
     match (asked.call.method, *rest):
         case ("GET", "schemas"):
             need(asked, ("crm.schemas.custom.read", "crm.schemas.custom.write"))
-            return simulator_schema.schemas(asked)
+            return simulator_layout.schemas(asked)
         case ("GET", "schemas", spelled):
             need(asked, ("crm.schemas.custom.read", "crm.schemas.custom.write"))
-            return simulator_schema.schema(asked, kind_of(asked.account, spelled))
+            return simulator_layout.schema(asked, kind_of(asked.account, spelled))
     return None
 
 

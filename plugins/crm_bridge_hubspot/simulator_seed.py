@@ -55,10 +55,10 @@ def counts_of(records: int) -> dict[str, int]:
         "meetings": quarter,
         "emails": quarter,
         "tickets": max(records // 4, 12),
-        "products": max(records // 10, 12),
+        "products": max(records // 5, 12),
         "line_items": size["deal"],
-        "quotes": max(records // 10, 12),
-        PROJECTS: max(records // 10, 12),
+        "quotes": max(records // 5, 12),
+        PROJECTS: max(records // 5, 12),
     }
 
 
