@@ -224,7 +224,10 @@ class Adapter(ABC):
         raise NotImplementedError
 
     def update(self, changes: Sequence[Change]) -> Iterable[Outcome]:
-        """Write fields, each record its own values, in one request; `profile.lock` is a pseudo-field."""
+        """Write fields, each record its own values, in one request; `profile.lock` is a pseudo-field.
+
+        A lookup may be given as the id alone.
+        """
         raise NotImplementedError
 
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
@@ -277,7 +280,10 @@ class Adapter(ABC):
     ) -> Iterable[Finding | Outcome]:
         """Say beforehand what would stand in the way: rights, unique values taken, inactive owners.
 
-        A `Finding` speaks of the plan; an `Outcome` (skipped, failed) settles one record.
+        A `Finding` speaks of the plan; an `Outcome` (skipped, failed) settles one record. For a
+        restore the records are the snapshots, with the state that each has now; an outcome about
+        values that are not to be had (taken, inactive, no longer in a list, gone) names their fields
+        in `details["fields"]`, so that somebody may choose to leave those empty.
         """
         return ()
 

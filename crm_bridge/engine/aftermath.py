@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.history import History
+from crm_bridge.engine.impact import pairs
+from crm_bridge.engine.inspect import TAKEN_ALONG
 from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.restore import Renames, compare, pointed, there
 from crm_bridge.engine.send import Street, send
@@ -17,7 +19,7 @@ from crm_bridge.guard import Permit
 from crm_bridge.journal.rows import Snapshot
 from crm_bridge.model.abilities import Effect, Operation, Support
 from crm_bridge.model.plans import Plan, Step, Target
-from crm_bridge.model.records import Link, Record, RecordRef, State
+from crm_bridge.model.records import Change, Link, Record, RecordRef, State, is_empty
 from crm_bridge.model.results import Outcome, Problem, Verdict
 
 LINKS: Final = 100
@@ -100,7 +102,7 @@ class Aftermath:
             now = self._now(item)
             if now is None or item.source is None or item.outcome is None:
                 continue
-            not_set = set(item.outcome.details.get("not_set", ()))
+            not_set = {*item.outcome.details.get("not_set", ()), *item.target.without}
             found = compare(item.source, now, self._connected, renamed, not_set)
             item.outcome = told(item.outcome, found.matters, found.named)
         self._children_back(last, compared)
@@ -147,6 +149,7 @@ class Aftermath:
         self._remember(made)
         children = self._remake_children(last, made)
         self._put_links_back([*made, *children])
+        self._tie_again(last.step.kind, made)
         fresh = self._read(
             [i.outcome.new_ref for i in made if i.outcome is not None and i.outcome.new_ref]
         )
@@ -260,35 +263,90 @@ class Aftermath:
                 self._link(kind, part)
 
     def _link(self, kind: str, part: Sequence[tuple[Item, RecordRef, Link]]) -> None:
-        street = self._street
-        street.batch += 1
-        first, refs = part[0][0], tuple(dict.fromkeys(ref for _, ref, _ in part))
-        entry = street.entry(
-            "intent", first, kind, batch=street.batch, attempt=1,
-            body={"ids": [r.id for r in refs], "operation": "restore", "what": "link", "sends": 1},
+        refs = tuple(dict.fromkeys(ref for _, ref, _ in part))
+        outcomes, trouble = self._write(
+            part[0][0], kind, refs, "link",
+            lambda: self._connected.adapter.link([(ref, link) for _, ref, link in part]),
         )
-        street.journal.append(entry)
-        permit = Permit(frozenset(refs), 1, street.check)
-        try:
-            with self._connected.guard.permitted(permit):
-                outcomes = list(self._connected.adapter.link([(ref, link) for _, ref, link in part]))
-        except Exception as error:
-            trouble = contained(error, self._connected.crm)
-            outcomes = []
-            for item, _, link in part:
-                self._unlinked(item, link, trouble.summary)
         failures = {o.ref: o for o in outcomes if o.verdict is not Verdict.DONE}
         for item, ref, link in part:
-            if ref in failures:
-                problem = failures[ref].problem
-                self._unlinked(item, link, problem.message if problem else "refused")
-        word = "applied" if outcomes and not failures else "unknown"
+            problem = failures[ref].problem if ref in failures else None
+            if trouble or ref in failures:
+                self._unlinked(item, link, trouble or (problem.message if problem else "refused"))
+
+    def _tie_again(self, kind: str, parents: Sequence[Item]) -> None:
+        """Records that stayed, and lost the tie to what is made anew, are tied to the new one."""
+        new = {i.ref.id: i for i in parents}
+        ties: dict[RecordRef, tuple[Item, str]] = {}
+        for run in {i.target.source.partition(" ")[0] for i in parents if i.target.source}:
+            for touch in self._history.plan(run).touches:
+                if touch.rule.kind != kind or touch.rule.effect in TAKEN_ALONG:
+                    continue
+                for parent, ref in pairs(touch):
+                    item = new.get(parent)
+                    if item is not None and not _linked(item, ref):
+                        ties[ref] = (item, touch.rule.via)
+        now = self._read(list(ties))
+        changes: dict[str, list[tuple[Item, Change]]] = {}
+        for ref, (item, via) in ties.items():
+            record = now.get(ref)
+            assert item.outcome is not None and item.outcome.new_ref is not None
+            if not there(record) or record is None or not _untied(record.fields.get(via), item.ref.id):
+                continue
+            change = Change(ref, {via: item.outcome.new_ref.id}, {via: record.fields.get(via)})
+            changes.setdefault(ref.kind, []).append((item, change))
+        for child, some in changes.items():
+            for part in batched(some, LINKS):
+                refs = tuple(change.ref for _, change in part)
+                outcomes, trouble = self._write(
+                    part[0][0], child, refs, "tie",
+                    lambda p=part: self._connected.adapter.update([change for _, change in p]),  # type: ignore[misc]
+                )
+                done = {o.ref for o in outcomes if o.verdict is Verdict.DONE}
+                for item, change in part:
+                    if change.ref not in done:
+                        assert item.outcome is not None
+                        item.outcome = with_problem(
+                            item.outcome, "links",
+                            f"{change.ref} is not tied to it again{': ' if trouble else ''}{trouble}.",
+                        )
+
+    def _write(
+        self, first: Item, kind: str, refs: Sequence[RecordRef], what: str,
+        call: Callable[[], Iterable[Outcome]],
+    ) -> tuple[list[Outcome], str]:
+        """One write beside the street: its intent durable first, its answer written down.
+
+        Returns:
+            The outcomes, and why there are none.
+        """
+        street, trouble = self._street, ""
+        street.batch += 1
+        street.journal.append(
+            street.entry(
+                "intent", first, kind, batch=street.batch, attempt=1,
+                body={"ids": [r.id for r in refs], "operation": "restore", "what": what, "sends": 1},
+            )
+        )
+        permit = Permit(frozenset(refs), 1, street.check)
+        outcomes: list[Outcome] = []
+        try:
+            with self._connected.guard.permitted(permit):
+                outcomes = list(call())
+        except Exception as error:
+            trouble = contained(error, self._connected.crm).summary
+        done = {o.ref for o in outcomes if o.verdict is Verdict.DONE}
+        lost = "unknown" if permit.sent else "not_sent"
+        rows = [
+            [r.id, lost if trouble else "applied" if r in done else "refused", what] for r in refs
+        ]
         street.journal.append(
             street.entry(
                 "outcome", first, kind, batch=street.batch, attempt=1,
-                body={"rows": [[r.id, word, "link"] for r in refs], "sent": permit.sent},
+                body={"rows": rows, "sent": permit.sent},
             )
         )
+        return outcomes, trouble
 
     @staticmethod
     def _unlinked(item: Item, link: Link, why: str) -> None:
@@ -361,6 +419,18 @@ def told(
             or Problem("set_by_vendor", f"the vendor sets these itself: {', '.join(sorted(named))}."),
         )
     return outcome
+
+
+def _linked(item: Item, ref: RecordRef) -> bool:
+    """Whether a tie is one of the record's own links, which are put back as such."""
+    return item.source is not None and any(link.other.id == ref.id for link in item.source.links)
+
+
+def _untied(value: Any, old: str) -> bool:
+    """Whether a lookup names nothing, or still the record that is gone."""
+    if is_empty(value) or value == old:
+        return True
+    return isinstance(value, dict) and value.get("id") == old
 
 
 def _named(refs: Sequence[Any]) -> str:

@@ -39,7 +39,7 @@ from crm_bridge.engine.select import Selection
 from crm_bridge.engine.spool import Spool
 from crm_bridge.engine.work import dated, vendor_now
 from crm_bridge.errors import BridgeError
-from crm_bridge.model.abilities import Capability, Effect, Operation
+from crm_bridge.model.abilities import Capability, Effect, Operation, Support
 from crm_bridge.model.plans import Finding, Plan, Protection, Scene, Severity, Target, TargetOrg
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Verdict, skipped
@@ -309,21 +309,31 @@ def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Sour
             one, profile, remake=wish.remake, on_conflict=wish.on_conflict,
             now=vendor_now(connected),
         )
-        if isinstance(verdict, Way):
+        without: tuple[str, ...] = ()
+        if isinstance(verdict, Way) and (conflict := settled.get(source.ref)) is not None:
+            without = _left_empty(wish, verdict, conflict)
+            verdict = verdict if without else conflict
+        elif isinstance(verdict, Outcome) and verdict.verdict is Verdict.BY_HAND:
             verdict = settled.get(source.ref, verdict)
-        elif verdict.verdict is Verdict.BY_HAND and source.ref in settled:
-            verdict = settled[source.ref]
         if isinstance(verdict, Outcome):
             draft.settle(connected, verdict)
             continue
         run = source.known.run if source.known else ""
+        then = source.known.outcome.ref if source.known else source.ref
         draft.go(
             verdict,
             Target(
                 source.ref, one.now.fingerprint(profile.vendor_set), verdict.evidence,
-                f"{run} {source.ref}" if source.before is not None else "",
+                f"{run} {then}" if source.before is not None else "", without,
             ),
         )
+
+
+def _left_empty(wish: Wish, way: Way, conflict: Outcome) -> tuple[str, ...]:
+    """With `on_conflict = "null"` a remake leaves out the fields that stand in its way."""
+    if wish.on_conflict != "null" or way.rows[-1].support is not Support.REMADE:
+        return ()
+    return tuple(conflict.details.get("fields", ()))
 
 
 def _finish(

@@ -194,4 +194,7 @@ def restore_sources(
         along = journal.followers(run, refs)
         for item in some:
             item.source = found.get(item.ref)
+            if item.source is not None and item.target.without:
+                left = {k: v for k, v in item.source.fields.items() if k not in item.target.without}
+                item.source = dataclasses.replace(item.source, fields=left)
             item.followers = along.get(item.ref, [])

@@ -37,17 +37,24 @@ MAX_LINE: Final = 64 * 2**20
 _plain = msgspec.to_builtins
 
 
-def target_row(target: Target) -> list[str]:
+def target_row(target: Target) -> list[Any]:
     """A target as a row of a page."""
-    row = [target.ref.id, target.fingerprint]
+    row: list[Any] = [target.ref.id, target.fingerprint]
     if target.evidence or target.source:
         row += [target.evidence, target.source]
+    if target.without:
+        row.append(list(target.without))
     return row
 
 
-def target_of(crm: str, kind: str) -> Callable[[list[str]], Target]:
+def target_of(crm: str, kind: str) -> Callable[[list[Any]], Target]:
     """The inverse of `target_row`, for one step."""
-    return lambda row: Target(RecordRef(crm, kind, row[0]), *row[1:])
+
+    def decode(row: list[Any]) -> Target:
+        id_, fingerprint, evidence, source, without = [*row, "", "", ()][:5] if len(row) < 5 else row
+        return Target(RecordRef(crm, kind, id_), fingerprint, evidence, source, tuple(without))
+
+    return decode
 
 
 def outcome_row(outcome: Outcome) -> list[Any]:

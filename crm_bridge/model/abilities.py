@@ -247,6 +247,7 @@ class Profile:
         marks: Default marker fields, by kind or `*`; the settings may replace them.
         marker: The marker field as this vendor spells it; empty where there is none to make.
         lock: The pseudo-field that stands for a record lock; empty where the vendor has none.
+        lock_batch: Records that one call locks; 0 where it takes as many as the mark's own row.
         vendor_set: Fields that the vendor writes itself; left out of equality.
         rates: How fast the vendor lets an account be asked.
         lanes: Calls under way at once.
@@ -267,6 +268,7 @@ class Profile:
     marks: Marks = field(default_factory=dict)
     marker: str = ""
     lock: str = ""
+    lock_batch: int = 0
     vendor_set: tuple[str, ...] = ()
     rates: tuple[Rate, ...] = ()
     lanes: int = 1

@@ -161,12 +161,15 @@ class Target:
         evidence: By what its state is known where a read cannot tell; empty where a read did.
         source: For a restore, the run and the address whose snapshot it comes from, as
             "run crm:Kind/id"; empty otherwise.
+        without: For a remake, fields that are left empty since their values are not to be had any
+            more.
     """
 
     ref: RecordRef
     fingerprint: str
     evidence: str = ""
     source: str = ""
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

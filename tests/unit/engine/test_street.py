@@ -194,7 +194,12 @@ def test_a_purge_is_refused_without_the_text_that_the_plan_prints(
 
 
 def test_what_is_gone_is_made_anew_once_and_the_ids_are_mapped(world: World, bridge: Bridge) -> None:
-    company = refs(world, "Company", 1)
+    owner = next(e for e in world["mem"].records.values()
+                 if e.kind == "Contact" and "company" in e.fields)
+    one = owner.fields["company"]
+    company = [f"mem:Company/{one}"]
+    tied = {e.id for e in world["mem"].hanging([one], "Contact", "company")}
+    notes = len(world["mem"].hanging([one], "Note", "company"))
     receipt = bridge.apply(bridge.plan("delete", company, **WHY))
     was = dict(world["mem"].records[company[0].partition("/")[2]].fields)
     world.turn("mem", timedelta(days=31))
@@ -209,6 +214,9 @@ def test_what_is_gone_is_made_anew_once_and_the_ids_are_mapped(world: World, bri
     made = world["mem"].records[outcome.new_ref.id].fields
     assert {k: made[k] for k in was if k not in ("revision", "made_from")} == {
         k: v for k, v in was.items() if k not in ("revision", "made_from")}
+    new = outcome.new_ref.id
+    assert {e.id for e in world["mem"].hanging([new], "Contact", "company")} == tied
+    assert len(world["mem"].hanging([new], "Note", "company")) == notes
     again = bridge.apply(bridge.plan("restore", receipt.run, remake=True))
     told = next(iter(again.outcomes))
     assert (told.verdict, told.new_ref) == (Verdict.ALREADY, outcome.new_ref)
