@@ -91,7 +91,6 @@ class HubspotSimulator(VendorSimulator):
         "page_over": Switch("refused", ("refused", "clamped"), "a page limit beyond 100"),
         "search_lag": Switch(0, (0, 5), "seconds until search shows a change"),
         "in_lowercase": Switch(False, about="IN finds text only by values in lower case"),
-        "daily_limit": Switch(250_000, about="calls of a day; a Starter portal's"),
     }  # fmt: skip
     fault_keys = frozenset({"policy", "refuse", "skip"})
 

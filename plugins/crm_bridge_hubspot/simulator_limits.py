@@ -65,10 +65,8 @@ def use(account: Account, calls: int) -> None:
 
 
 def calls_a_day(account: Account) -> int:
-    """Calls of a day, by the portal's edition; a Starter's by the switch."""
-    tier = account.memory.get("tier", "starter")
-    limit: int = account.switches["daily_limit"] if tier == "starter" else TIERS[tier][1]
-    return limit
+    """Calls of a day, by the portal's edition."""
+    return TIERS[account.memory.get("tier", "starter")][1]
 
 
 def left_today(account: Account) -> int:
