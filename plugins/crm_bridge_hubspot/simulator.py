@@ -123,7 +123,7 @@ class HubspotSimulator(VendorSimulator):
 
     def vendor_set(self, kind: str) -> Iterable[str]:
         """The properties that nobody but the portal writes."""
-        return set_by_portal(self.accounts[0], kind)
+        return set_by_portal(kind)
 
     def fields_of(self, account: Account, record: Stored) -> Mapping[str, Any]:
         """Every property that has a value, calculated ones too."""

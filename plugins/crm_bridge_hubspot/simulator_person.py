@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from crm_bridge.simulator import Account, Act, Refused, Stored
+from crm_bridge_hubspot.kinds import object_type
 from crm_bridge_hubspot.simulator_life import (
     archive,
     bring_back,
@@ -125,13 +126,21 @@ _OF_RECORDS: Final[dict[str, Callable[[Account, Act, list[Stored]], None]]] = {
 # -- on the portal --------------------------------------------------------------------------------
 
 
-def _scopes(done: Act) -> set[str]:
-    named = done.fields.get("scopes", done.fields.get("scope", done.fields.get("right")))
-    return {*done.ids, *([named] if isinstance(named, str) else named or ())}
+def _scopes(account: Account, done: Act) -> set[str]:
+    """The scopes that are named; of a kind those to write it, or to read it."""
+    named = done.fields.get("scopes", done.fields.get("scope"))
+    wanted = {*done.ids, *([named] if isinstance(named, str) else named or ())}
+    if not wanted and done.kind:
+        try:
+            one = object_type(kind_of(account, done.kind))
+        except Deny as error:
+            raise Refused(str(error)) from None
+        wanted.update(one.read if done.fields.get("right") == "read" else one.write)
+    return wanted
 
 
 def _grant(account: Account, done: Act) -> None:
-    wanted = _scopes(done)
+    wanted = _scopes(account, done)
     if not wanted:
         account.memory.pop("revoked", None)
         return
@@ -142,7 +151,7 @@ def _grant(account: Account, done: Act) -> None:
 
 
 def _revoke(account: Account, done: Act) -> None:
-    wanted = _scopes(done)
+    wanted = _scopes(account, done)
     if not wanted:
         account.memory["revoked"] = True
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from crm_bridge.simulator import Account, Stored
 from crm_bridge.simulator.lifecycle import iso
@@ -139,19 +139,34 @@ def value_of(account: Account, record: Stored, property: Property) -> str | None
     return record.fields.get(name)
 
 
+def _computed(property: Property) -> bool:
+    own = ("hs_object_id", "createdate", *MODIFIED.values())
+    return "c" in property.flags or property.name in own
+
+
 def values_of(account: Account, record: Stored) -> dict[str, str]:
     """Every value that a record has."""
-    found = {}
-    for property in properties_of(account, record.kind).values():
+    known = properties_of(account, record.kind)
+    found = {name: value for name, value in record.fields.items() if name in known}
+    lists: dict[str, list[Property]] = account.memory.setdefault("computed", {})
+    if record.kind not in lists:
+        lists[record.kind] = [p for p in PROPERTIES[record.kind].values() if _computed(p)]
+    for property in lists[record.kind]:
         value = value_of(account, record, property)
         if value is not None:
             found[property.name] = value
     return found
 
 
-def set_by_portal(account: Account, kind: str) -> list[str]:
+def set_by_portal(kind: str) -> tuple[str, ...]:
     """The properties that nobody but the portal writes."""
-    return [p.name for p in properties_of(account, kind).values() if not p.writable]
+    return _SET_BY_PORTAL[kind]
+
+
+_SET_BY_PORTAL: Final = {
+    kind: tuple(p.name for p in known.values() if not p.writable)
+    for kind, known in PROPERTIES.items()
+}
 
 
 def remember(record: Stored, name: str, at: float, value: str) -> None:

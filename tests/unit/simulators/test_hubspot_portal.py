@@ -103,8 +103,10 @@ def test_a_missing_scope_is_403_in_two_shapes(hub: Portal, shape: str) -> None:
     assert told["context"]["requiredGranularScopes"] == ["crm.objects.contacts.write"]
     assert hub.truth("notes", id)["state"] == "live"
     assert hub.get("/crm/v3/objects/notes").status_code == 200
-    hub.ui("grant", fields={"scope": "crm.objects.contacts.write"})
+    hub.ui("grant", "notes")
     hub.archive("notes", id)
+    hub.ui("revoke", "contacts", fields={"right": "read"})
+    assert hub.get("/crm/v3/objects/notes").status_code == 403
 
 
 def test_account_info_may_be_closed_to_a_private_token(hub: Portal) -> None:
