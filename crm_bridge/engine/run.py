@@ -17,7 +17,7 @@ from crm_bridge.engine.ahead import Ahead, Seen
 from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.history import SETTLED, History, unfinished
 from crm_bridge.engine.keep import keep, restore_sources
-from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.lanes import Lanes, batched
 from crm_bridge.engine.lock import OrgLock
 from crm_bridge.engine.planfile import head_of, outcome_row, pages_of
 from crm_bridge.engine.restore import Renames, pointed
@@ -125,9 +125,11 @@ class Run:
         self.accounts.begin()
         self._claim()
         finished = False
+        beating: list[Lanes] = []
         try:
             for crm, target in self.plan.targets.items():
-                self.accounts.prove(crm, target).lanes.beat = self._beat
+                beating.append(self.accounts.prove(crm, target).lanes)
+                beating[-1].beat = self._beat
             roots = [(n, step) for n, step in enumerate(self.plan.steps) if step.after is None]
             if self._ahead is not None:
                 self._look_ahead(self._ahead, roots)
@@ -141,6 +143,9 @@ class Run:
             self._halt_all("journal")
             raise
         finally:
+            for own in beating:
+                # The lanes outlive the run, and what it claimed is let go below.
+                own.beat = None
             for lock in self._locks.values():
                 # A run that was refused before it began leaves nothing for others to wait for.
                 lock.release(finished=finished or not (self._opened or self.resumed))
