@@ -15,6 +15,7 @@ from crm_bridge.simulator.seed import (
     activities,
     companies,
     deals,
+    parent_row,
     people,
     sizes,
 )
@@ -38,6 +39,8 @@ _DEAL_STAGES: Final = (
 
 
 Label = str | None
+_Drawn = tuple[str, str, int, Label]
+"""A link before it has grown: its name, the kind and the row of the far end, its label."""
 
 
 def counts_of(records: int) -> dict[str, int]:
@@ -76,7 +79,7 @@ class Seeds:
         self.awkward = {kind: Awkward(total, SORTS) for kind, total in self.counts.items()}
         self.began = account.clock.epoch()
         self._survivors: dict[str, dict[int, int]] = {}
-        self._links: dict[str, dict[int, list[Link]]] | None = None
+        self._links: dict[str, dict[int, list[_Drawn]]] | None = None
         self._ids: list[str] = []
         self._alive: dict[str, bytearray] = {}
         self._rows: dict[str, list[Any]] = {}
@@ -112,7 +115,7 @@ class Seeds:
         return lambda: self._grown(kind)
 
     def rows(self, kind: str) -> list[Any]:
-        """The invented rows behind a kind: `.sort`, `.parent`, `.created_ms`, `.changed_ms`."""
+        """The invented rows behind a kind: `.sort`, `.created_ms`, `.changed_ms` and words."""
         if kind not in self._rows:
             self._rows[kind] = list(self._drawn(kind))
         return self._rows[kind]
@@ -131,7 +134,10 @@ class Seeds:
 
     def _grown(self, kind: str) -> Iterator[Stored]:
         build, survivors = _BUILDERS[kind], self._merged(kind)
-        links = self._all_links()[kind]
+        losers: dict[int, list[int]] = {}
+        for one, by in survivors.items():
+            losers.setdefault(by, []).append(one)
+        links, ids_of = self._all_links()[kind], self._ids
         self.account.memory.setdefault("grown", set()).add(kind)
         awkward = self.awkward[kind]
         for row, made in enumerate(self.rows(kind)):
@@ -145,8 +151,8 @@ class Seeds:
             record.fields = {k: v for k, v in build(made, row).items() if v not in ("", None)}
             if sort == "voided" and self.account.switches["marker_field"]:
                 record.fields[MARKER] = "void"
-            if losers := [one for one, by in survivors.items() if by == row]:
-                ids = ";".join(map(self.id_of, losers))
+            if row in losers:
+                ids = ";".join(map(self.id_of, losers[row]))
                 record.fields["hs_merged_object_ids"] = ids
                 if kind == "contacts":
                     record.fields["hs_calculated_merged_vids"] = ids
@@ -157,7 +163,10 @@ class Seeds:
                 record.state = "deleted"
                 record.meta["deleted"] = self._deleted(row)
             else:
-                record.links = links.get(row, [])
+                record.links = [
+                    Link(name, other, ids_of[at], label)
+                    for name, other, at, label in links.get(row, ())
+                ]
             yield record
 
     def _merged(self, kind: str) -> dict[int, int]:
@@ -188,7 +197,7 @@ class Seeds:
                     alive[row] = 0
         return self._alive[kind]
 
-    def _all_links(self) -> dict[str, dict[int, list[Link]]]:
+    def _all_links(self) -> dict[str, dict[int, list[_Drawn]]]:
         if self._links is None:
             self._links = {kind: {} for kind in self.counts}
             self._ids = [self.id_of(row) for row in range(max(self.counts.values()))]
@@ -205,21 +214,22 @@ class Seeds:
         mine = links[one].setdefault(row, [])
         theirs = links[other].setdefault(at, [])
         for name, label, back, back_label in _types(one, other, ids):
-            link = Link(name, other, self._ids[at], label)
+            link = (name, other, at, label)
             if one == other and link in mine:
                 continue
             mine.append(link)
-            theirs.append(Link(back, one, self._ids[row], back_label))
+            theirs.append((back, one, row, back_label))
 
     def _draw_links(self, kind: str) -> None:
+        if kind in ("companies", "products"):
+            return
         draw = Random(f"{self.seed}:{kind}:links")
-        for row, made in enumerate(self.rows(kind)):
-            parent = getattr(made, "parent", -1)
-            if made.sort == "orphan" or kind in ("companies", "products"):
-                continue
-            company = parent if parent >= 0 else row % self.counts["companies"]
-            roll = draw.random()
+        orphans = set(self.awkward[kind].rows("orphan"))
+        for row in range(self.counts[kind]):
+            company, roll = parent_row(draw, self.counts["companies"]), draw.random()
             contact = int(draw.random() * self.counts["contacts"])
+            if row in orphans:
+                continue
             match kind:
                 case "contacts":
                     self._tie(kind, row, "companies", company, 279, 1)
