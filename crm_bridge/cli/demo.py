@@ -93,7 +93,8 @@ def demo(voice: Voice, seed: int, records: int, take: int) -> int:
         folder = Path(stack.enter_context(_own_folder()))
         pairs = []
         for vendor in vendors:
-            simulator = vendor(seed=seed, records=records)
+            # Rates and quotas would only make it slow to watch.
+            simulator = vendor(seed=seed, records=records, limits=False)
             pairs.append((simulator, stack.enter_context(serving(simulator))))
         settings = folder / "crm_bridge.toml"
         write_config(settings, pairs)

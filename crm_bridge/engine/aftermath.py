@@ -296,7 +296,7 @@ class Aftermath:
             change = Change(ref, {via: item.outcome.new_ref.id}, {via: record.fields.get(via)})
             changes.setdefault(ref.kind, []).append((item, change))
         for child, some in changes.items():
-            for part in batched(some, LINKS):
+            for part in batched(some, self._at_once(child)):
                 refs = tuple(change.ref for _, change in part)
                 outcomes, trouble = self._write(
                     part[0][0], child, refs, "tie",
@@ -310,6 +310,15 @@ class Aftermath:
                             item.outcome, "links",
                             f"{change.ref} is not tied to it again{': ' if trouble else ''}{trouble}.",
                         )
+
+    def _at_once(self, kind: str) -> int:
+        """Records that one `update` takes: the rows that are marked say so; one where none does."""
+        rows = [
+            row.batch
+            for row in self._connected.profile.capabilities
+            if row.support is Support.MARKED and row.is_for(kind)
+        ]
+        return min([LINKS, *rows]) if rows else 1
 
     def _write(
         self, first: Item, kind: str, refs: Sequence[RecordRef], what: str,
