@@ -240,7 +240,10 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
             verdict = judge(operation, record, profile, known.get(record.ref.id))
             if isinstance(verdict, Way):
                 verdict = settled.get(record.ref, verdict)
-            elif verdict.verdict is Verdict.FAILED and record.ref in settled:
+            elif record.ref in settled and (
+                verdict.verdict is Verdict.FAILED or record.state is State.GONE
+            ):
+                # What is gone by a merge was not deleted before: its adapter knows better.
                 verdict = settled[record.ref]
         if isinstance(verdict, Outcome):
             draft.settle(connected, verdict)

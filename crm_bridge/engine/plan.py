@@ -411,7 +411,8 @@ def counts_of(
     calls, records = 0, settled
     for step in steps:
         count, row = len(step.targets), step.capability
-        reads = ceil(count / max(1, profiles[step.crm].read_batch))
+        profile = profiles[step.crm]
+        reads = ceil(count / max(1, profile.read_batch)) * profile.read_calls
         if step.after is None:
             records += count
             calls += reads

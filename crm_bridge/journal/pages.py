@@ -96,7 +96,7 @@ def to_line(snapshot: Snapshot) -> tuple[bytes, bytes]:
             f"{record.ref} cannot be kept: {str(error)[:160]}.",
             detail="It was not touched; its adapter gave a value that no snapshot can hold.",
         ) from None
-    # Neither part can hold a line feed or a tab: both are escaped in ASCII JSON.
+    # Neither part can hold a line feed or a tab: both are escaped in JSON.
     return kept + b"\t" + along, hashlib.sha256(kept).digest()
 
 

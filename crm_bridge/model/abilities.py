@@ -252,6 +252,7 @@ class Profile:
         rates: How fast the vendor lets an account be asked.
         lanes: Calls under way at once.
         read_batch: Records that one `read` takes.
+        read_calls: Calls that a `read` of so many makes, for the prediction in a plan.
         id_grammar: A regular expression that every id of this vendor matches whole.
         hosts: Suffixes on a label boundary that the vendor's own hosts end in.
         measures: What a record is worth, for the sums in a plan.
@@ -273,6 +274,7 @@ class Profile:
     rates: tuple[Rate, ...] = ()
     lanes: int = 1
     read_batch: int = 100
+    read_calls: int = 1
     id_grammar: str = r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,127}"
     hosts: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()

@@ -11,6 +11,8 @@ import json
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 MAX_DEPTH: Final = 64
 """Levels of nesting; deeper answers are refused."""
 
@@ -100,19 +102,50 @@ def _untag(pairs: list[tuple[str, Any]]) -> Any:
     return dict(pairs)
 
 
+# Decimals travel as plain numbers, every digit kept. What a plain number cannot say (minus zero, NaN)
+# and what UTF-8 cannot hold (lone surrogates) goes the slow way, tagged and in ASCII.
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_sorting: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
+_ODD: Final = (b":-0,", b":-0}", b",-0,", b",-0]", b"[-0,", b"[-0]", b"NaN", b"Infinity")
+_TAG: Final = b"\\u0000number"
+
+
 def pack(value: Any) -> bytes:
-    """Our own files' form: ASCII JSON that keeps lone surrogates, NUL and every digit."""
+    """Our own files' form: JSON that keeps lone surrogates, NUL and every digit.
+
+    Raises:
+        TypeError: It holds what no record can.
+    """
+    try:
+        data = _encoder.encode(value)
+        if data != b"-0" and _TAG not in data and not any(odd in data for odd in _ODD):
+            return data
+    except (UnicodeEncodeError, TypeError, OverflowError):
+        pass
     return json.dumps(value, default=_tagged, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def unpack(data: bytes) -> Any:
     """The inverse of `pack`."""
-    return json.loads(data, object_pairs_hook=_untag)
+    if _TAG not in data:
+        try:
+            return _decoder.decode(data)
+        except msgspec.DecodeError:
+            pass
+    return json.loads(data, object_pairs_hook=_untag, parse_float=Decimal)
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 of a value in one fixed form: keys sorted, every digit kept; 64 hex digits."""
-    text = json.dumps(
-        value, default=_tagged, separators=(",", ":"), ensure_ascii=True, sort_keys=True
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 of a value in one fixed form: keys sorted, every digit kept.
+
+    Returns:
+        The first 128 of its bits, as 32 hexadecimal digits.
+    """
+    try:
+        data = _sorting.encode(value)
+    except (UnicodeEncodeError, TypeError, OverflowError):
+        data = json.dumps(
+            value, default=_tagged, separators=(",", ":"), ensure_ascii=True, sort_keys=True
+        ).encode()
+    return hashlib.sha256(data).hexdigest()[:32]
