@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crm_bridge.simulator.account import Account, Switch
+    from crm_bridge.simulator.act import Act, Refused
     from crm_bridge.simulator.call import Call, Reply
     from crm_bridge.simulator.faults import Fault
     from crm_bridge.simulator.lifecycle import Link, RollingLimit, SimulatorClock, Store, Stored
-    from crm_bridge.simulator.server import Act, Refused, VendorSimulator
+    from crm_bridge.simulator.server import VendorSimulator
     from crm_bridge.simulator.settings import write_config
     from crm_bridge.simulator.start import Served, run_simulators, serving
 
 _HOMES = {
     "Account": "account",
-    "Act": "server",
+    "Act": "act",
     "Call": "call",
     "Fault": "faults",
     "Link": "lifecycle",
-    "Refused": "server",
+    "Refused": "act",
     "Reply": "call",
     "RollingLimit": "lifecycle",
     "Served": "start",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crm_bridge.simulator.account import Account
+from crm_bridge.simulator.act import Act, Refused
 from crm_bridge.simulator.call import Call, Reply
 from crm_bridge.simulator.faults import Fault
 from crm_bridge.simulator.lifecycle import GONE, Stored, iso, parse_duration, parse_moment
@@ -28,8 +29,6 @@ class _Wrong(Exception):
 
 def control(simulator: VendorSimulator, account: Account | None, call: Call) -> Reply:
     """Answer a control request."""
-    from crm_bridge.simulator.server import Refused
-
     if account is None:
         names = ", ".join(a.crm for a in simulator.accounts)
         return _error(404, f"no crm {call.query('crm')!r} here; there are: {names}")
@@ -183,7 +182,6 @@ def _reset(simulator: VendorSimulator, account: Account, call: Call) -> Reply:
 
 
 def _ui(simulator: VendorSimulator, account: Account, call: Call) -> Reply:
-    from crm_bridge.simulator.server import Act
 
     data = _body(call)
     if unknown := set(data) - {"act", "kind", "ids", "fields", "into"}:

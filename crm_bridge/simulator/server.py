@@ -49,33 +49,20 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from crm_bridge.simulator.account import Account, Switch
+from crm_bridge.simulator.act import Act, Refused
 from crm_bridge.simulator.call import Call, Reply
 from crm_bridge.simulator.control import CONTROL, control
 from crm_bridge.simulator.faults import Fault
 from crm_bridge.simulator.lifecycle import Link, Stored, iso
 
+__all__ = ["Act", "Receive", "Refused", "Scope", "Send", "VendorSimulator"]
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-class Refused(Exception):
-    """What was asked of the control routes makes no sense; answered 400 with this text."""
-
-
-@dataclass(frozen=True)
-class Act:
-    """What a person or another program does in the vendor's own pages."""
-
-    act: str
-    kind: str = ""
-    ids: tuple[str, ...] = ()
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    into: str | None = None
 
 
 class VendorSimulator:
