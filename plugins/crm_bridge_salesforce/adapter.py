@@ -1,0 +1,362 @@
+"""Salesforce: what is called, in the order that every adapter has."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, Self
+
+from crm_bridge.kit import (
+    Account,
+    Adapter,
+    Batch,
+    Capability,
+    CascadeRule,
+    Change,
+    Condition,
+    Finding,
+    Gate,
+    Job,
+    Operation,
+    Outcome,
+    Profile,
+    Record,
+    RecordRef,
+    RecoveryWindow,
+    Rejected,
+    Severity,
+    State,
+    Support,
+    Unauthorized,
+    Unreachable,
+)
+from crm_bridge_salesforce import bulk, ids, soql
+from crm_bridge_salesforce.checks import Checks, missing
+from crm_bridge_salesforce.profile import BULK_ABOVE, ORIGIN, PROFILE
+from crm_bridge_salesforce.reading import ARCHIVABLE, Reader, moment
+from crm_bridge_salesforce.schema import Kind
+from crm_bridge_salesforce.wire import SalesforceSettings, Wire
+from crm_bridge_salesforce.writing import Writer, settable
+
+_MARKING: Final = (Operation.VOID, Operation.ARCHIVE)
+_ARCHIVED: Final = "IsArchived"
+_TELLING: Final = frozenset(
+    ["string", "email", "phone", "url", "picklist", "textarea", "reference"]
+)
+"""Types of the fields that a twin is looked for by."""
+
+
+class SalesforceAdapter(Adapter):
+    """One org, as one user."""
+
+    settings = SalesforceSettings
+    profile = PROFILE
+    clients: ClassVar[tuple[str, ...]] = ("simple-salesforce",)
+
+    def __init__(self, crm: str, settings: SalesforceSettings, gate: Gate) -> None:
+        self.crm = crm
+        self._settings, self._gate = settings, gate
+        self._wire = Wire(settings)
+        self._lock = threading.Lock()
+        self._reader = Reader(crm, self._wire, gate, self._ready, settings.bin_days)
+        self._writer = Writer(crm, self._wire, gate, self._ready)
+        self._checks = Checks(self._reader, self._wire)
+        self._schema = self._reader.schema
+
+    @classmethod
+    def connect(cls, crm: str, settings: SalesforceSettings, gate: Gate) -> Self:
+        """Make the session and the client; nothing is sent."""
+        return cls(crm, settings, gate)
+
+    def find(
+        self,
+        kind: str,
+        where: Sequence[Condition] = (),
+        state: State = State.LIVE,
+        native: str | None = None,
+        fields: Sequence[str] = (),
+    ) -> Iterator[Record]:
+        """Stream by SOQL, in the order of ids; `native` is SOQL, whole or what follows WHERE."""
+        known = self._schema.kind(kind)
+        deleted = state is State.DELETED
+        if state is State.ARCHIVED and kind != ARCHIVABLE:
+            raise Rejected(f"Salesforce knows no archived {kind}; a mark is found by its field.")
+        if state not in (State.LIVE, State.DELETED, State.ARCHIVED):
+            raise Rejected(f"Salesforce cannot list records that are {state}.")
+        try:
+            clauses = [soql.clause(condition, known.types) for condition in where]
+            names = self._names(known, where, fields)
+            if native is not None:
+                text = soql.native(native, names, kind)
+        except ValueError as error:
+            raise Rejected(f"{kind} cannot be searched so: {error}.") from None
+        if deleted:
+            if "IsDeleted" not in known.fields:
+                return
+            clauses.append("IsDeleted = true")
+        if kind == ARCHIVABLE and not deleted:
+            clauses.append(f"{_ARCHIVED} = {str(state is State.ARCHIVED).lower()}")
+
+        def query_for(some: Sequence[str]) -> str:
+            if native is not None:
+                return text.replace(",".join(names), ",".join(some), 1)
+            return soql.query(some, kind, clauses)
+
+        for record in self._reader.found(known, query_for, names, deleted=deleted):
+            if soql.exactly(record, where):
+                yield record
+
+    def read(self, batch: Batch) -> Iterator[Record]:
+        """Read whole, deleted ones too, with locks and the bin's list in the same call."""
+        return self._reader.records(batch.kind, batch.ids)
+
+    def archive(self, batch: Batch) -> Iterable[Outcome]:
+        """Set the archive bit of files."""
+        return self._writer.write([(ref, {_ARCHIVED: True}) for ref in batch])
+
+    def delete(self, batch: Batch, job: Job | None = None) -> Iterable[Outcome]:
+        """To the bin, by one collections call; with `job`, by a Bulk job."""
+        if job is None:
+            return self._writer.delete(batch.refs)
+        return bulk.run(batch, "delete", job, self._writer.tell)
+
+    def purge(self, batch: Batch, job: Job | None = None) -> Iterable[Outcome]:
+        """Out of the bin for good; with `job`, past the bin by a Bulk job."""
+        if job is None:
+            return self._writer.by_soap("emptyRecycleBin", batch.refs)
+        return bulk.run(batch, "hardDelete", job, self._writer.tell)
+
+    def restore(self, batch: Batch) -> Iterable[Outcome]:
+        """Out of the bin by SOAP, with what went along; files out of their archive by their bit."""
+        row = batch.capability
+        if row is not None and State.ARCHIVED in row.takes:
+            return self._writer.write([(ref, {_ARCHIVED: False}) for ref in batch])
+        return self._writer.by_soap("undelete", batch.refs)
+
+    def poll(self, handle: str, batch: Batch) -> Iterable[Outcome]:
+        """How a Bulk job stands, and, once it has ended, what all three of its lists say."""
+        return bulk.outcomes(handle, batch, self._reader.ask, self._writer.tell)
+
+    def update(self, changes: Sequence[Change]) -> Iterable[Outcome]:
+        """Write fields, each record its own, by one collections call."""
+        return self._writer.write([(change.ref, change.fields) for change in changes])
+
+    def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
+        """Make anew what may be set; the rest is named."""
+        return self._writer.make(self._schema.kind(records[0].ref.kind), records)
+
+    def spell_kind(self, kind: str) -> str:
+        """An API name as it is; an alias is resolved."""
+        return ids.spell_kind(super().spell_kind(kind))
+
+    def spell_id(self, kind: str, id: str) -> str:
+        """With 18 characters, its checksum and its kind held."""
+        return ids.spell(self.spell_kind(kind), id)
+
+    def relations(self, kind: str) -> tuple[CascadeRule, ...]:
+        """By the account's own describe, custom objects included."""
+        return self._schema.rules(kind)
+
+    def children(self, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
+        """By one query of the child, page by page."""
+        child = self._child(rule)
+        return iter(()) if child is None else self._reader.hanging(child, rule.via, batch.ids)
+
+    def count(self, batch: Batch, rule: CascadeRule) -> int | None:
+        """By one `SELECT COUNT()`; None where the child cannot be asked so."""
+        if self._child(rule) is None:
+            return None
+        query = soql.query(["COUNT()"], rule.child, [soql.ids_in(rule.via, batch.ids)],
+                           ordered=False)  # fmt: skip
+        try:
+            return self._reader.count(query)
+        except Rejected:
+            return None
+
+    def precheck(
+        self, operation: Operation, records: Sequence[Record]
+    ) -> Iterable[Finding | Outcome]:
+        """Rights, blockers, merges, how full the bin is, fields that are missing."""
+        if not records:
+            return
+        kind = self._schema.kind(records[0].ref.kind)
+        self._who()
+        if operation in (Operation.DELETE, Operation.PURGE):
+            yield from self._checks.taking(operation, kind, records)
+        elif operation is Operation.RESTORE:
+            yield from self._checks.returning(kind, records)
+        elif any(row.support is Support.MARKED for row in self.profile.rows(operation, kind.name)):
+            marks = self._marks(kind.name, operation)
+            yield from self._checks.marking(kind, records, marks)
+
+    def total(self, kind: str) -> int | None:
+        """By `SELECT COUNT()`, which no page of records follows."""
+        name = self._schema.kind(kind).name
+        return self._reader.count(soql.query(["COUNT()"], name, [], ordered=False))
+
+    def page(self, ref: RecordRef, state: State | None) -> str | None:
+        """The record's page in Lightning, or the recycle bin's where it lies there."""
+        if state is State.GONE:
+            return None
+        if state is State.DELETED:
+            return f"{self._wire.home}/lightning/o/DeleteEvent/home"
+        return f"{self._wire.home}/lightning/r/{ref.kind}/{ref.id}/view"
+
+    def abilities(self) -> Profile:
+        """Without SOAP for a token in JWT form, without hardDelete where the right is missing.
+
+        The window and the size from which on Bulk is used are those of the settings.
+        """
+        self._ready()
+        hard = self._checks.rights()["BulkApiHardDelete"]
+        rows = [
+            self._fitted(row)
+            for row in self.profile.capabilities
+            if self._wire.opaque or not row.means.startswith("SOAP")
+            if hard or row.way != "hard"
+        ]
+        return dataclasses.replace(self.profile, capabilities=tuple(rows))
+
+    def twin(self, record: Record) -> RecordRef | None:
+        """By the field that holds the old id, where the org has it; else by all values that were set.
+
+        Without that field only records count that this user made after the snapshot was taken.
+        """
+        kind = self._schema.kind(record.ref.kind)
+        given, _ = settable(kind, record)
+        if ORIGIN in kind.fields:
+            query = soql.query(
+                ["Id"], kind.name, [soql.clause(Condition(ORIGIN, "=", record.ref.id), kind.types)]
+            )
+            found = [ids.whole(row["Id"]) for row in self._reader.rows(query)]
+            return RecordRef(self.crm, kind.name, found[0]) if found else None
+        since = moment(record.fields.get("SystemModstamp"))
+        where = [Condition("CreatedById", "=", self._who())] if "CreatedById" in kind.fields else []
+        if since is not None and "CreatedDate" in kind.fields:
+            where.append(Condition("CreatedDate", ">=", since))
+        telling = [n for n in given if kind.fields[n].type in _TELLING and len(str(given[n])) < 256]
+        where += [
+            Condition(n, "=", given[n]) for n in telling[:6] if kind.fields[n].type != "textarea"
+        ]
+        made = (
+            (str(r.fields.get("CreatedDate")), r.ref)
+            for r in self.find(kind.name, where)
+            if r.ref != record.ref and all(r.fields.get(n) == v for n, v in given.items())
+        )
+        return min(made, default=("", None))[1]
+
+    def prepare(self) -> Iterable[Finding]:
+        """Say which marker fields are missing; an administrator makes them, field by field."""
+        for kind in self._kinds_to_mark():
+            for operation in _MARKING:
+                why = missing(kind, self._marks(kind.name, operation))
+                if why:
+                    yield Finding(
+                        Severity.WARNING, "vendor_note",
+                        f"{kind.name} cannot be marked for {operation.value} yet.", why,
+                    )  # fmt: skip
+
+    def examine(self) -> Iterable[tuple[str, bool, str]]:
+        """The token's form, the user's rights, the bin's list, the marker field."""
+        self._ready()
+        form = "opaque" if self._wire.opaque else "in JWT form, which SOAP and so undelete refuse"
+        yield "token", self._wire.opaque, f"the access token is {form}"
+        rights = self._checks.rights()
+        other = "what others deleted" if rights["ModifyAllData"] else "only what it deleted"
+        yield "restore", True, f"this user undeletes {other}"
+        hard = "may" if rights["BulkApiHardDelete"] else "may not (Bulk API Hard Delete)"
+        yield "purge", True, f"this user {hard} delete past the recycle bin"
+        lists = self._schema.has("DeleteEvent")
+        yield "bin", True, (
+            "the recycle bin's list can be asked" if lists else "the recycle bin has no list here; "
+            "what was emptied out of it looks deleted for about a day"
+        )  # fmt: skip
+        for kind in self._kinds_to_mark():
+            why = missing(kind, self._marks(kind.name, Operation.VOID))
+            yield f"marks {kind.name}", not why, why or f"{kind.name} can be marked"
+
+    def renew(self) -> None:
+        """Log in again, where the settings hold more than a token."""
+        if not self._wire.renewable:
+            raise Unauthorized("the token does not hold, and a given token cannot be renewed.")
+        self._gate.ask(self._wire.login)
+
+    def whoami(self) -> Account:
+        """The org by its own record, the user by the login's."""
+        query = "SELECT Id, Name, IsSandbox FROM Organization"
+        told = self._reader.ask(lambda client: client.query(query))
+        now, quota = self._wire.now, self._wire.quota
+        rows = told.get("records") if isinstance(told, dict) else None
+        if not rows or not isinstance(rows[0].get("Id"), str):
+            raise Unreachable("Salesforce does not say which org this is.", strange=True)
+        org = rows[0]
+        environment = "sandbox" if org.get("IsSandbox") else "production"
+        if self._settings.environment == "simulator":
+            # Loopback alone is taken under this claim, so nothing else can answer.
+            environment = "simulator"
+        return Account(
+            ids.whole(org["Id"]), str(org.get("Name") or ""), environment, self._who(), now, quota
+        )
+
+    def close(self) -> None:
+        """Let connections go."""
+        self._wire.close()
+
+    # --- private ---------------------------------------------------------------------------------
+
+    def _ready(self) -> None:
+        if not self._wire.ready:
+            with self._lock:
+                if not self._wire.ready:
+                    self._gate.ask(self._wire.login)
+
+    def _who(self) -> str:
+        """The user's id: as the login told it, else asked once."""
+        if not self._checks.user:
+            self._ready()
+            if self._wire.identity is not None:
+                self._checks.user = ids.whole(self._wire.identity[1])
+            else:
+                told = self._reader.ask(lambda client: client.oauth2("userinfo"))
+                user = told.get("user_id") if isinstance(told, dict) else None
+                if not isinstance(user, str):
+                    raise Unreachable("Salesforce does not say who this is.", strange=True)
+                self._checks.user = ids.whole(user)
+        return self._checks.user
+
+    def _names(self, kind: Kind, where: Sequence[Condition], fields: Sequence[str]) -> list[str]:
+        if not fields:
+            return ["Id", *kind.readable]
+        strange = [name for name in fields if name not in kind.fields]
+        if strange:
+            raise ValueError(f"there is no field {strange[0]!r}")
+        more = [c.field for c in where] + ["IsDeleted", "MasterRecordId", "SystemModstamp"]
+        wanted = [*fields, *(n for n in more if n in kind.readable)]
+        return ["Id", *dict.fromkeys(n for n in wanted if n != "Id")]
+
+    def _child(self, rule: CascadeRule) -> Kind | None:
+        """The rule's child in this account; None where none can be asked by that field."""
+        if not self._schema.has(rule.child):
+            return None
+        child = self._schema.kind(rule.child)
+        return child if rule.via in child.fields else None
+
+    def _marks(self, kind: str, operation: Operation) -> Mapping[str, Any]:
+        own = self._settings.marks
+        named = {self.profile.aliases.get(name, name): by for name, by in own.items()}
+        told: Mapping[str, Any] = named.get(kind, {}).get(operation.value, {})
+        return told or self.profile.marks_for(kind, operation)
+
+    def _kinds_to_mark(self) -> Iterator[Kind]:
+        named = [self.spell_kind(kind) for kind in self._settings.marks]
+        for name in dict.fromkeys([*self.profile.aliases.values(), *named]):
+            yield self._schema.kind(name)
+
+    def _fitted(self, row: Capability) -> Capability:
+        if row.window.days is not None and row.window.days != self._settings.bin_days:
+            window = RecoveryWindow(row.window.undo, self._settings.bin_days, guaranteed=False)
+            row = dataclasses.replace(row, window=window)
+        if row.way == "bulk" and self._settings.bulk_above != BULK_ABOVE:
+            row = dataclasses.replace(row, at_least=self._settings.bulk_above + 1)
+        return row

@@ -1,0 +1,146 @@
+"""Bulk API 2.0 jobs: made, made known, filled, started; asked how they stand; read row by row.
+
+https://developer.salesforce.com/docs/platform/api-asynch/guide/create-job.html. The client's own
+`bulk2.X.delete` makes, fills, starts and waits in one go, and aborts the job on any trouble; so the
+steps are made one by one, each by its own leave.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from crm_bridge.kit import (
+    Batch,
+    Job,
+    Outcome,
+    RecordRef,
+    Rejected,
+    Unreachable,
+    done,
+    failed,
+    pending,
+    unknown,
+)
+from crm_bridge_salesforce import troubles
+from crm_bridge_salesforce.ids import whole
+
+_JOB: Final = re.compile(r"750[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
+_ENDED: Final = frozenset(["JobComplete", "Failed", "Aborted"])
+
+Tell = Callable[[Sequence[RecordRef], Callable[[Any], Any]], Any]
+Ask = Callable[[Callable[[Any], Any]], Any]
+
+
+def run(batch: Batch, operation: str, job: Job, tell: Tell) -> Iterator[Outcome]:
+    """Make a job, let it be known, fill it, start it.
+
+    Args:
+        batch: The records.
+        operation: `delete` or `hardDelete`.
+        job: Makes the job's id durable before anything is uploaded.
+        tell: Makes one write.
+    """
+    made = tell(
+        batch.refs,
+        lambda client: client.restful(
+            "jobs/ingest", method="POST",
+            json={"object": batch.kind, "operation": operation, "contentType": "CSV",
+                  "lineEnding": "LF", "columnDelimiter": "COMMA"},
+        ),
+    )  # fmt: skip
+    id_ = made.get("id") if isinstance(made, dict) else None
+    if not isinstance(id_, str) or not _JOB.fullmatch(id_):
+        raise Unreachable("Salesforce made a job and did not name it.", strange=True)
+    job.save(id_)
+    _fill(batch, id_, tell)
+    _start(batch, id_, tell)
+    return (pending(ref, f"job {id_} runs", details={"job": id_}) for ref in batch)
+
+
+def _fill(batch: Batch, id_: str, tell: Tell) -> None:
+    # A file with any column but Id fails the whole job.
+    body = "\n".join(["Id", *batch.ids, ""]).encode()
+    headers = {"Content-Type": "text/csv; charset=UTF-8"}
+    path = f"jobs/ingest/{id_}/batches"
+    tell(batch.refs, lambda c: c.restful(path, method="PUT", data=body, headers=headers))
+
+
+def _start(batch: Batch, id_: str, tell: Tell) -> None:
+    path, state = f"jobs/ingest/{id_}", {"state": "UploadComplete"}
+    tell(batch.refs, lambda client: client.restful(path, method="PATCH", json=state))
+
+
+def outcomes(handle: str, batch: Batch, ask: Ask, tell: Tell) -> Iterator[Outcome]:
+    """How a job stands for these records: pending, or row by row once it has ended.
+
+    A job that was made and never started (whoever made it died between two steps) is filled and
+    started, by the leave that the core gives; without one the gate refuses, and nothing is sent.
+
+    Args:
+        handle: The job's id.
+        batch: Its records.
+        ask: Makes one read.
+        tell: Makes one write.
+    """
+    if not _JOB.fullmatch(handle):
+        raise Rejected(f"{handle!r} is not the id of a job.")
+    told = ask(lambda client: client.restful(f"jobs/ingest/{handle}"))
+    if not isinstance(told, dict) or not isinstance(told.get("state"), str):
+        raise Unreachable("Salesforce answered strangely: a job without a state.", strange=True)
+    if told["state"] == "Open":
+        _go_on(batch, handle, tell)
+    if told["state"] not in _ENDED:
+        yield from (pending(ref, f"job {handle} runs", details={"job": handle}) for ref in batch)
+        return
+    rows = _rows(batch, handle, ask)
+    rest = _rest(told)
+    for ref in batch:
+        yield rows.get(ref) or rest(ref)
+
+
+def _go_on(batch: Batch, handle: str, tell: Tell) -> None:
+    # A job takes its data once; one that has it already refuses more.
+    with contextlib.suppress(Rejected):
+        _fill(batch, handle, tell)
+    _start(batch, handle, tell)
+
+
+def _rest(told: Mapping[str, Any]) -> Callable[[RecordRef], Outcome]:
+    """What is said of a record that none of the three lists names."""
+    if told["state"] == "JobComplete":
+        return lambda ref: unknown(ref, "the job has ended, and none of its lists names it.")
+    why = troubles.plain(str(told.get("errorMessage") or f"the job is {told['state']}"))
+    return lambda ref: unknown(ref, f"the job ended without it: {why}")
+
+
+def _rows(batch: Batch, handle: str, ask: Ask) -> dict[RecordRef, Outcome]:
+    """All three lists; each record by the id that its row echoes."""
+    refs = {ref.id: ref for ref in batch}
+    found: dict[RecordRef, Outcome] = {}
+    lists: tuple[tuple[str, Callable[[RecordRef, Mapping[str, str]], Outcome]], ...] = (
+        ("get_successful_records", lambda ref, row: done(ref)),
+        ("get_failed_records", _failed),
+        ("get_unprocessed_records", _unprocessed),
+    )
+    for method, judge in lists:
+        text = ask(lambda c, method=method: getattr(getattr(c.bulk2, batch.kind), method)(handle))
+        for row in csv.DictReader(io.StringIO(str(text))):
+            ref = refs.get(whole(row.get("Id") or row.get("sf__Id") or ""))
+            if ref is not None:
+                found[ref] = judge(ref, row)
+    return found
+
+
+def _failed(ref: RecordRef, row: Mapping[str, str]) -> Outcome:
+    # CODE:message:fields --, such as ENTITY_IS_DELETED:entity is deleted:--
+    code, _, words = (row.get("sf__Error") or "").partition(":")
+    return troubles.row(ref, code, words.rstrip(" -:"), deleting=True)
+
+
+def _unprocessed(ref: RecordRef, row: Mapping[str, str]) -> Outcome:
+    return failed(ref, "refused", "the job ended before it came to this record.")

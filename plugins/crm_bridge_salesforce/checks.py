@@ -1,0 +1,325 @@
+"""What would stand in the way, found before anything is touched: rights, blockers, merges, the bin.
+
+Rights on records: UserRecordAccess, at most 200 ids a query,
+https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/
+sforce_api_objects_userrecordaccess.htm; rights of the user: UserPermissionAccess, in the same book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from crm_bridge.kit import (
+    AdapterError,
+    Effect,
+    Finding,
+    Operation,
+    Outcome,
+    Record,
+    RecordRef,
+    Severity,
+    State,
+    skipped,
+)
+from crm_bridge_salesforce import soql
+from crm_bridge_salesforce.ids import whole
+from crm_bridge_salesforce.reading import MOST_IDS, Reader
+from crm_bridge_salesforce.schema import Kind
+from crm_bridge_salesforce.wire import Wire
+
+RIGHTS: Final = ("ModifyAllData", "BulkApiHardDelete")
+BIN_PER_MB: Final = 25
+"""Records of the bin for each MB of data storage, as the vendor's Help has it."""
+BIN_PER_USER: Final = 5000
+"""Records of the bin for each licence, as the vendor's SOAP guide has it."""
+NEARLY: Final = 0.8
+FRESH: Final = timedelta(seconds=60)
+DEPTH: Final = 3
+"""Levels of children that are asked whether something in them blocks."""
+
+
+class Checks:
+    """What one account is asked beforehand.
+
+    Args:
+        reader: Its reads.
+        wire: Its client.
+    """
+
+    def __init__(self, reader: Reader, wire: Wire) -> None:
+        self._reader, self._wire, self._schema = reader, wire, reader.schema
+        self._rights: dict[str, bool] | None = None
+        self._bin: tuple[datetime, tuple[Finding, ...]] | None = None
+        self.user = ""
+
+    def rights(self) -> Mapping[str, bool]:
+        """The user's own rights, as far as the account tells them; asked once."""
+        if self._rights is None:
+            names = [f"Permissions{right}" for right in RIGHTS]
+            query = soql.query(names, "UserPermissionAccess", [], ordered=False)
+            (told,) = self._reader.together([(query, False)])
+            if isinstance(told, AdapterError):
+                if not told.vendor_code:
+                    raise told
+                told = []
+            row: Mapping[str, Any] = told[0] if told else {}
+            self._rights = {r: row.get(f"Permissions{r}") is True for r in RIGHTS}
+        return self._rights
+
+    def taking(
+        self, operation: Operation, kind: Kind, records: Sequence[Record]
+    ) -> Iterator[Finding | Outcome]:
+        """For a delete or a purge of these records."""
+        yield from self._merged(records)
+        live = [r for r in records if r.state not in (State.DELETED, State.GONE)]
+        if not kind.deletable:
+            yield Finding(
+                Severity.ERROR, "rights", f"this user may not delete any {kind.name}.",
+                "Describe says deletable=false: the kind has no delete, or the right is missing.",
+            )  # fmt: skip
+        if operation is Operation.DELETE:
+            if not kind.undeletable:
+                yield Finding(
+                    Severity.WARNING, "irreversible", f"nothing undeletes a {kind.name}.",
+                    "Describe says undeletable=false.",
+                )  # fmt: skip
+            if not self._wire.opaque:
+                yield Finding(
+                    Severity.WARNING, "rights", "this login cannot undelete what it deletes.",
+                    "Its access token is in JWT form, which SOAP refuses, and only SOAP undeletes. "
+                    "Turn the app's JWT-based access tokens off.",
+                )  # fmt: skip
+            yield from self._pressure()
+        if kind.files:
+            yield Finding(
+                Severity.WARNING, "not_captured",
+                f"the contents of {', '.join(kind.files)} of {kind.name} are not kept.",
+                "An undelete brings them back; a record that is made anew has none.",
+            )  # fmt: skip
+        for start in range(0, len(live), MOST_IDS):
+            yield from self._hindered(kind, live[start : start + MOST_IDS])
+
+    def marking(
+        self, kind: Kind, records: Sequence[Record], marks: Mapping[str, Any]
+    ) -> Iterator[Finding | Outcome]:
+        """For a void or an archive that writes these fields."""
+        yield from self._merged(records)
+        why = missing(kind, marks)
+        live = [r for r in records if r.state not in (State.DELETED, State.GONE)]
+        if why:
+            yield from (skipped(record.ref, "not_yet", why) for record in live)
+            return
+        for start in range(0, len(live), MOST_IDS):
+            some = live[start : start + MOST_IDS]
+            (told,) = self._reader.together([(self._access("Edit", some), False)])
+            yield from self._without(some, told, "Edit")
+
+    def returning(self, kind: Kind, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
+        """For a restore of these records, whose fields are those of their snapshots."""
+        binned = [r for r in records if r.state is State.DELETED]
+        if not binned:
+            return
+        if not self._wire.opaque:
+            yield Finding(
+                Severity.ERROR, "rights", "this login cannot undelete.",
+                "Its access token is in JWT form, which SOAP refuses, and only SOAP undeletes.",
+            )  # fmt: skip
+        if not self.rights()["ModifyAllData"]:
+            yield Finding(
+                Severity.NOTE, "rights", "only what this very user deleted can be brought back.",
+                "Undeleting what others deleted needs Modify All Data.",
+            )  # fmt: skip
+        if "MasterRecordId" not in kind.fields:
+            return
+        for start in range(0, len(binned), MOST_IDS):
+            some = binned[start : start + MOST_IDS]
+            refs = {record.ref.id: record.ref for record in some}
+            where = [soql.ids_in("Id", list(refs)), "MasterRecordId != null"]
+            query = soql.query(["Id", "MasterRecordId"], kind.name, where, ordered=False)
+            for row in self._reader.rows(query, deleted=True):
+                yield _merged_into(refs[whole(row["Id"])], whole(row["MasterRecordId"]))
+
+    # --- private ---------------------------------------------------------------------------------
+
+    def _merged(self, records: Sequence[Record]) -> Iterator[Outcome]:
+        for record in records:
+            if record.evidence.startswith("merged into "):
+                yield _merged_into(record.ref, record.evidence.removeprefix("merged into "))
+
+    def _access(self, right: str, records: Sequence[Record]) -> str:
+        where = [f"UserId = {soql.quoted(self.user)}",
+                 soql.ids_in("RecordId", [r.ref.id for r in records])]  # fmt: skip
+        names = ["RecordId", f"Has{right}Access"]
+        return soql.query(names, "UserRecordAccess", where, ordered=False)
+
+    @staticmethod
+    def _without(
+        records: Sequence[Record], told: list[Mapping[str, Any]] | AdapterError, right: str
+    ) -> Iterator[Outcome]:
+        """Those that the user may not touch; kinds without sharing are not told, and pass."""
+        if isinstance(told, AdapterError):
+            return
+        refused = {whole(r["RecordId"]) for r in told if r.get(f"Has{right}Access") is False}
+        for record in records:
+            if record.ref.id in refused:
+                yield skipped(
+                    record.ref, "rights", f"this user has no {right.lower()} access to it."
+                )
+
+    def _hindered(self, kind: Kind, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
+        ids = [record.ref.id for record in records]
+        refs = {record.ref.id: record.ref for record in records}
+        rules = [r for r in self._schema.rules(kind.name) if _stops(r.effect)]
+        queries = [(self._access("Delete", records), False)]
+        queries += [(self._counting(r.child, r.via, ids, r.effect), False) for r in rules]
+        access, *counts = self._reader.together(queries)
+        yield from self._without(records, access, "Delete")
+        why: dict[str, str] = {}
+        for rule, told in zip(rules, counts, strict=True):
+            why |= _reasons(rule.child, rule.via, told)
+        deeper = [id_ for id_ in ids if id_ not in why]
+        why |= self._below(kind.name, deeper, DEPTH)
+        for id_, reason in why.items():
+            yield skipped(refs[id_], "blocked", reason)
+        if kind.name == "Account":
+            yield from self._others(ids, refs)
+
+    @staticmethod
+    def _counting(child: str, via: str, ids: Sequence[str], effect: Effect) -> str:
+        where = [soql.ids_in(via, ids)]
+        if effect is Effect.MAY_FOLLOW:
+            where.append("StatusCode = 'Activated'")
+        names = [f"{via} parent", "COUNT(Id) many"]
+        return soql.query(names, child, where, ordered=False, tail=f" GROUP BY {via}")
+
+    def _below(self, kind: str, ids: Sequence[str], depth: int) -> dict[str, str]:
+        """Parents whose children would follow, and whose children's own hangers-on block."""
+        why: dict[str, str] = {}
+        if not ids or not depth:
+            return why
+        for rule in self._schema.rules(kind):
+            if rule.effect is not Effect.FOLLOWS or rule.child == kind:
+                continue
+            if not self._can_block(rule.child, depth - 1):
+                continue
+            query = soql.query(["Id", rule.via], rule.child, [soql.ids_in(rule.via, ids)])
+            parents = {whole(r["Id"]): whole(r[rule.via]) for r in self._reader.rows(query)}
+            for start in range(0, len(parents), MOST_IDS):
+                some = list(parents)[start : start + MOST_IDS]
+                for child, reason in self._blocked(rule.child, some, depth - 1).items():
+                    if parents[child] in ids:
+                        why.setdefault(parents[child], f"{rule.child} {child}: {reason}")
+        return why
+
+    def _blocked(self, kind: str, ids: Sequence[str], depth: int) -> dict[str, str]:
+        rules = [r for r in self._schema.rules(kind) if _stops(r.effect)]
+        queries = [(self._counting(r.child, r.via, ids, r.effect), False) for r in rules]
+        why: dict[str, str] = {}
+        for rule, told in zip(rules, self._reader.together(queries), strict=True):
+            why |= _reasons(rule.child, rule.via, told)
+        return why | self._below(kind, [i for i in ids if i not in why], depth)
+
+    def _can_block(self, kind: str, depth: int) -> bool:
+        rules = self._schema.rules(kind)
+        if any(_stops(rule.effect) for rule in rules):
+            return True
+        return depth > 0 and any(
+            self._can_block(rule.child, depth - 1)
+            for rule in rules
+            if rule.effect is Effect.FOLLOWS and rule.child != kind
+        )
+
+    def _others(self, ids: Sequence[str], refs: Mapping[str, RecordRef]) -> Iterator[Finding]:
+        """Opportunities that belong to others: nobody of the vendor says that they do not block."""
+        if self.rights()["ModifyAllData"] or not self._schema.has("Opportunity"):
+            return
+        where = [soql.ids_in("AccountId", ids), f"OwnerId != {soql.quoted(self.user)}"]
+        query = soql.query(["AccountId parent", "COUNT(Id) many"], "Opportunity", where,
+                           ordered=False, tail=" GROUP BY AccountId")  # fmt: skip
+        found = [whole(row["parent"]) for row in self._reader.rows(query) if row.get("parent")]
+        if found:
+            yield Finding(
+                Severity.WARNING, "blocked",
+                f"{len(found)} Account have opportunities of other owners, which may block it.",
+                "Without Modify All Data the vendor may refuse them; each is told by itself.",
+                len(found), tuple(refs[id_] for id_ in found if id_ in refs),
+            )  # fmt: skip
+
+    def _pressure(self) -> Iterator[Finding]:
+        """How full the bin is, by both capacities that the vendor publishes."""
+        now = self._wire.now
+        if self._bin is None or abs(now - self._bin[0]) > FRESH:
+            self._bin = (now, tuple(self._weighed()))
+        yield from self._bin[1]
+
+    def _weighed(self) -> Iterator[Finding]:
+        counts = []
+        for query in (
+            "SELECT COUNT() FROM DeleteEvent", "SELECT COUNT() FROM User WHERE IsActive = true"
+        ):  # fmt: skip
+            try:
+                counts.append(self._reader.count(query))
+            except AdapterError as error:
+                if not error.vendor_code:
+                    raise
+                counts.append(None)
+        lies, users = counts
+        limits = self._reader.ask(lambda client: client.limits())
+        storage = (limits or {}).get("DataStorageMB", {}).get("Max")
+        rules = []
+        if isinstance(storage, int):
+            rules.append((BIN_PER_MB * storage, f"{BIN_PER_MB} for each of {storage} MB"))
+        if users:
+            rules.append((BIN_PER_USER * users, f"{BIN_PER_USER} for each of {users} users"))
+        if lies is None or not rules:
+            return
+        told = ", or ".join(f"{most} ({why})" for most, why in rules)
+        full = lies > NEARLY * min(most for most, _ in rules)
+        yield Finding(
+            Severity.WARNING if full else Severity.NOTE, "window",
+            f"the recycle bin holds {lies} record(s)"
+            + (", and this may push older ones out." if full else "."),
+            f"The vendor's pages give its room as {told}. Over it, the oldest are dropped once "
+            "they have been there for two hours.",
+        )  # fmt: skip
+
+
+def missing(kind: Kind, marks: Mapping[str, Any]) -> str:
+    """Why these fields cannot be written on a kind; empty where they can."""
+    for name, value in marks.items():
+        field = kind.fields.get(name)
+        if field is None:
+            return (
+                f"{kind.name} has no field {name}; an administrator adds it: Setup > Object "
+                f"Manager > {kind.label} > Fields & Relationships > New > Text (40), API name "
+                f"{name}, visible and editable for this user."
+            )
+        if not field.updateable:
+            return f"this user may not write {kind.name}.{name}."
+        if field.values and value not in (None, "") and str(value) not in field.values:
+            return f"{kind.name}.{name} takes none but {', '.join(sorted(field.values))}."
+    return ""
+
+
+def _stops(effect: Effect) -> bool:
+    return effect in (Effect.BLOCKS, Effect.MAY_FOLLOW)
+
+
+def _reasons(child: str, via: str, told: list[Mapping[str, Any]] | AdapterError) -> dict[str, str]:
+    if isinstance(told, AdapterError):
+        # A kind that cannot be grouped so: the vendor itself says no at the send, row by row.
+        return {}
+    return {
+        whole(row["parent"]): f"{row.get('many')} {child} ({via}) keep it from being deleted."
+        for row in told
+        if isinstance(row.get("parent"), str)
+    }
+
+
+def _merged_into(ref: RecordRef, other: str) -> Outcome:
+    return skipped(
+        ref, "merged",
+        f"it was merged into {other}; its children hang on that one now, and stay there.",
+    )  # fmt: skip
