@@ -1,0 +1,203 @@
+"""What is told before anything is touched: marks, flags, scopes; and what `setup` makes.
+
+https://www.zoho.com/crm/developer/docs/api/v7/modules-api.html, field-meta.html and
+create-custom-field.html, read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from crm_bridge.kit import (
+    AdapterError,
+    Finding,
+    Operation,
+    Outcome,
+    Profile,
+    Record,
+    Rejected,
+    Severity,
+    Unauthorized,
+    skipped,
+)
+from crm_bridge_zoho.client import Client
+from crm_bridge_zoho.describes import Describes
+from crm_bridge_zoho.profile import LOCK, MARKER, MARKER_LABEL
+from crm_bridge_zoho.queries import query
+from crm_bridge_zoho.rows import SUCCESS, code_of
+
+MARK_LENGTH: Final = 50
+"""Characters of the marker field."""
+
+
+@dataclass(slots=True)
+class Checks:
+    """The small questions of one account.
+
+    Args:
+        client: The account.
+        describes: Its metadata.
+        profile: The vendor's table.
+    """
+
+    client: Client
+    describes: Describes
+    profile: Profile
+
+    # --- before a plan -------------------------------------------------------------------------
+
+    def before(
+        self, operation: Operation, records: Sequence[Record]
+    ) -> Iterator[Finding | Outcome]:
+        """What stands in the way of an operation on records of one kind."""
+        if not records:
+            return
+        kind = records[0].ref.kind
+        if operation in (Operation.VOID, Operation.ARCHIVE):
+            yield from self._marks(operation, kind)
+        if operation is Operation.DELETE and not self.describes.module(kind).bin:
+            yield Finding(
+                Severity.WARNING, "irreversible",
+                f"what is deleted of {kind} goes to no bin: nothing brings it back.",
+                "Zoho's metadata says recycle_bin_on_delete = false. It is left alone here; what "
+                "goes with a record of another module comes back with that.",
+                len(records),
+            )
+            for record in records:
+                yield skipped(record.ref, "never", f"{kind} go to no bin when they are deleted.")
+        if operation in (Operation.VOID, Operation.ARCHIVE, Operation.DELETE):
+            yield self._automation(operation)
+
+    def _automation(self, operation: Operation) -> Finding:
+        if self.client.settings.workflows:
+            return Finding(
+                Severity.WARNING, "automation",
+                "workflow rules, and what hangs on them, may fire.",
+                "The settings say workflows = true.",
+            )
+        how = "wf_trigger=false" if operation is Operation.DELETE else "an empty trigger"
+        more = ""
+        if operation is Operation.DELETE:
+            more = (
+                "Documented for v2 to v7; whether v8 still honours it is said nowhere. A mass "
+                "delete takes no such parameter."
+            )
+        return Finding(
+            Severity.NOTE, "automation", f"workflow rules are kept silent, by {how}.", more
+        )
+
+    def _marks(self, operation: Operation, kind: str) -> Iterator[Finding]:
+        """Whether the fields that mark exist, may be written, and take their values."""
+        own = self.client.settings.marks
+        given: Mapping[str, Any] = {}
+        for name in (kind, *(a for a, k in self.profile.aliases.items() if k == kind), "*"):
+            given = given or own.get(name, {}).get(operation.value, {})
+        given = given or self.profile.marks_for(kind, operation)
+        fields = self.describes.fields(kind)
+        for name, value in given.items():
+            field = fields.get(name)
+            if name == LOCK:
+                continue
+            if field is None:
+                yield Finding(
+                    Severity.ERROR, "blocked", f"{kind} has no field {name}, which would mark it.",
+                    f"Make it by `crm-bridge setup {self.client.crm}`, or name another in "
+                    f"[crms.{self.client.crm}.marks.{kind}].",
+                )
+            elif not field.updates:
+                yield Finding(
+                    Severity.ERROR, "blocked", f"the field {name} of {kind} cannot be written.",
+                    f"Name another in [crms.{self.client.crm}.marks.{kind}].",
+                )
+            elif field.type == "picklist" and field.picks and str(value) not in field.picks:
+                yield Finding(
+                    Severity.ERROR, "blocked", f"{name} of {kind} has no value {value!r}.",
+                    f"It has: {', '.join(field.picks[:20])}.",
+                )
+
+    # --- setup ---------------------------------------------------------------------------------
+
+    def make_marker(self) -> Iterator[Finding]:
+        """Make the marker field where it is missing: on the common kinds and those of marks."""
+        named = [self.profile.aliases.get(k, k) for k in self.client.settings.marks]
+        modules = self.describes.modules()
+        for kind in dict.fromkeys([*self.profile.aliases.values(), *named]):
+            if kind not in modules:
+                continue
+            if MARKER in self.describes.fields(kind):
+                yield Finding(Severity.NOTE, "vendor_note", f"{kind} has the field {MARKER}.")
+                continue
+            yield self._make(kind)
+
+    def _make(self, kind: str) -> Finding:
+        body = {
+            "fields": [
+                {"field_label": MARKER_LABEL, "data_type": "text", "length": MARK_LENGTH}
+            ]
+        }
+        how = (
+            f"A person can: Setup > Modules and Fields > {kind} > a single line field labelled "
+            f"{MARKER_LABEL!r} of {MARK_LENGTH} characters."
+        )
+        try:
+            answer = self.client.tell(
+                (), "POST", "/settings/fields", {"module": kind}, body,
+                key="fields", scope="settings.fields.CREATE",
+            )  # fmt: skip
+        except (Rejected, Unauthorized) as error:
+            if isinstance(error, Unauthorized) and error.renewable:
+                raise
+            return Finding(
+                Severity.WARNING, "vendor_note", f"{kind}: {MARKER} was not made: {error.summary}",
+                how,
+            )
+        if any(code_of(row) == SUCCESS for row in answer.rows("fields")):
+            return Finding(Severity.NOTE, "vendor_note", f"{kind}: the field {MARKER} was made.")
+        return Finding(
+            Severity.WARNING, "vendor_note", f"{kind}: {MARKER} was not made.", how
+        )
+
+    # --- doctor --------------------------------------------------------------------------------
+
+    def examined(self) -> Iterator[tuple[str, bool, str]]:
+        """Check what a run needs, without touching anything: (name, ok, summary)."""
+        ask = self.client.ask
+        yield self._tried("modules", "the modules can be read", self.describes.modules)
+        yield self._tried(
+            "recycle bin", "the bin can be read",
+            lambda: ask("/settings/recycle_bin", {"per_page": 1},
+                        scope="settings.recycle_bin.READ"),
+        )  # fmt: skip
+        kind = self.profile.aliases["lead"]
+        yield self._tried(
+            "queries", "COQL can be asked",
+            lambda: ask("/coql", scope="coql.READ",
+                        query=query(kind, (), "")),
+        )  # fmt: skip
+        yield self._tried(
+            "deleted", "what was deleted can be listed, by "
+            + ("zcrmsdk" if self.client.settings.transport == "sdk" else "v8"),
+            lambda: self.client.deleted(kind, "recycle", 1),
+        )
+        for own in self.profile.aliases.values():
+            if self.client.settings.marks.get(own):
+                continue
+            try:
+                there = MARKER in self.describes.fields(own)
+            except AdapterError as error:
+                yield f"marker {own}", False, error.summary
+                continue
+            told = "is there" if there else f"is missing: crm-bridge setup {self.client.crm}"
+            yield f"marker {own}", there, f"{MARKER} {told}"
+
+    @staticmethod
+    def _tried(name: str, good: str, call: Callable[[], Any]) -> tuple[str, bool, str]:
+        try:
+            call()
+        except AdapterError as error:
+            return name, False, str(error)
+        return name, True, good
+
+

@@ -1,0 +1,246 @@
+"""What an account's metadata says of its modules and fields, asked for once in a connection.
+
+https://www.zoho.com/crm/developer/docs/api/v7/modules-api.html, field-meta.html and
+related-list-meta.html, read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from crm_bridge.kit import CascadeRule, Rejected
+from crm_bridge_zoho.client import TITLE, Client
+from crm_bridge_zoho.profile import observed, owned
+
+T = TypeVar("T")
+
+SINGLE: Final = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
+"""Types whose values only the read of a single record shows."""
+NUMBERS: Final = frozenset({"integer", "bigint", "double", "currency", "percent"})
+COMPUTED: Final = frozenset({"formula", "rollup_summary", "autonumber"})
+FILES: Final = frozenset({"fileupload", "imageupload", "profileimage"})
+ANY_MODULE: Final = "se_module"
+"""The target of a lookup that leads to records of several modules."""
+PARTS: Final = ("Notes", "Attachments")
+"""Modules whose records hang on one of another module and go with it."""
+UNTOLD: Final = frozenset({"INVALID_MODULE", "NOT_SUPPORTED", "INVALID_URL_PATTERN"})
+"""Codes that say that there is no such module, or none that the API serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a module.
+
+    Attributes:
+        name: Its API name.
+        type: Its data_type.
+        target: The module that a lookup leads to; empty for other types.
+        inner: The module of a subform's rows, or the linking module of a multi-select lookup.
+        creates: Whether an insert may set it.
+        updates: Whether an update may set it.
+        picks: The values of a picklist; empty for other types.
+        unique: Whether no two records may share a value.
+        rich: Whether lists cut it short.
+    """
+
+    name: str
+    type: str
+    target: str = ""
+    inner: str = ""
+    creates: bool = True
+    updates: bool = True
+    picks: tuple[str, ...] = ()
+    unique: bool = False
+    rich: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module.
+
+    Attributes:
+        name: Its API name.
+        kind: Its generated_type: default, custom, subform, linking ...
+        bin: Whether what is deleted goes to the bin.
+        served: Whether the API reaches its records.
+        creates: Whether records can be made.
+    """
+
+    name: str
+    kind: str = "default"
+    bin: bool = True
+    served: bool = True
+    creates: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """One related list of a module.
+
+    Attributes:
+        name: Its API name, the last segment of its path.
+        module: The module of its records.
+    """
+
+    name: str
+    module: str
+
+
+class Describes:
+    """The metadata of one account.
+
+    Args:
+        client: The account.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.RLock()
+        self._known: dict[Any, Any] = {}
+
+    def modules(self) -> Mapping[str, Module]:
+        """Every module, by its name."""
+        return self._once("modules", self._modules)
+
+    def module(self, kind: str) -> Module:
+        """One module.
+
+        Raises:
+            Rejected: There is none of that name.
+        """
+        found = self.modules().get(kind)
+        if found is None:
+            raise Rejected(f"{TITLE} has no module {kind} for this user.",
+                           vendor_code="INVALID_MODULE")  # fmt: skip
+        return found
+
+    def fields(self, kind: str) -> Mapping[str, Field]:
+        """The fields of a module, by their names.
+
+        Raises:
+            Rejected: There is no such module.
+        """
+        self.module(kind)
+        return self._once(("fields", kind), lambda: self._fields(kind))
+
+    def related(self, kind: str) -> tuple[Related, ...]:
+        """The related lists of a module."""
+        return self._once(("related", kind), lambda: self._related(kind))
+
+    def plain(self, kind: str) -> list[str]:
+        """Names of the fields that a list shows."""
+        return [f.name for f in self.fields(kind).values() if f.type not in SINGLE]
+
+    def single(self, kind: str) -> list[str]:
+        """Names of the fields that only the read of a single record shows."""
+        return [f.name for f in self.fields(kind).values() if f.type in SINGLE]
+
+    def rules(self, kind: str) -> tuple[CascadeRule, ...]:
+        """What hangs on a module: parts that go along, and lookups that are observed only."""
+        return self._once(("rules", kind), lambda: tuple(self._rules(kind)))
+
+    def list_of(self, kind: str, child: str) -> str:
+        """The related list of a module that shows the records of another; empty where none does."""
+        return next((r.name for r in self.related(kind) if r.module == child), "")
+
+    # --- private ---------------------------------------------------------------------------------
+
+    def _once(self, key: Any, ask: Callable[[], T]) -> T:
+        if key not in self._known:
+            with self._lock:
+                if key not in self._known:
+                    self._known[key] = ask()
+        found: T = self._known[key]
+        return found
+
+    def _modules(self) -> dict[str, Module]:
+        answer = self._client.ask("/settings/modules", scope="settings.modules.READ")
+        return {m.name: m for m in map(_module, answer.rows("modules"))}
+
+    def _fields(self, kind: str) -> dict[str, Field]:
+        params = {"module": kind}
+        answer = self._client.ask("/settings/fields", params, scope="settings.fields.READ")
+        found = [_field(row) for row in answer.rows("fields")]
+        return {f.name: f for f in found if f.name and f.name != "id"}
+
+    def _related(self, kind: str) -> tuple[Related, ...]:
+        answer = self._client.ask(
+            "/settings/related_lists", {"module": kind}, scope="settings.related_lists.READ"
+        )
+        found = []
+        for row in answer.rows("related_lists"):
+            name, module = row.get("api_name"), named(row.get("module"))
+            if isinstance(name, str) and name and module:
+                found.append(Related(name, module))
+        return tuple(found)
+
+    def _rules(self, kind: str) -> Iterable[CascadeRule]:
+        modules = self.modules()
+        if kind not in modules or modules[kind].kind not in ("default", "custom") or kind in PARTS:
+            return
+        listed = list(dict.fromkeys(r.module for r in self.related(kind)))
+        yield from (owned(kind, part) for part in PARTS if part in listed)
+        own = self.fields(kind).values()
+        for field in own:
+            if field.type == "subform" and field.inner:
+                yield owned(kind, field.inner, note=f"rows of {field.name}")
+        linking = [f.inner for f in own if f.type == "multiselectlookup" and f.inner]
+        for child in dict.fromkeys([*listed, *linking]):
+            module = modules.get(child)
+            if module is None or not module.served or child in PARTS:
+                continue
+            for field in self.fields(child).values():
+                if field.type == "lookup" and field.target in (kind, ANY_MODULE):
+                    yield observed(kind, child, field.name)
+
+
+def named(value: Any) -> str:
+    """A module's name: v8 gives an object, v2 and some of the specs a text."""
+    if isinstance(value, Mapping):
+        value = value.get("api_name")
+    return value if isinstance(value, str) else ""
+
+
+def _module(row: Mapping[str, Any]) -> Module:
+    return Module(
+        str(row.get("api_name", "")),
+        str(row.get("generated_type", "default")),
+        row.get("recycle_bin_on_delete") is not False,
+        row.get("api_supported") is not False,
+        row.get("creatable") is not False,
+    )
+
+
+def _field(row: Mapping[str, Any]) -> Field:
+    may = row.get("operation_type")
+    may = may if isinstance(may, Mapping) else {}
+    lookup, many = row.get("lookup"), row.get("multiselectlookup")
+    subform, text = row.get("subform"), row.get("textarea")
+    inner = ""
+    if isinstance(subform, Mapping):
+        inner = named(subform.get("module"))
+    inner = inner or named(row.get("associated_module"))
+    if isinstance(many, Mapping) and many:
+        inner = named(many.get("linking_module")) or inner
+    picks = row.get("pick_list_values")
+    read_only = row.get("read_only") is True or row.get("field_read_only") is True
+    return Field(
+        str(row.get("api_name", "")),
+        str(row.get("data_type", "")),
+        named(lookup.get("module")) if isinstance(lookup, Mapping) else "",
+        inner,
+        may.get("api_create") is not False and not read_only,
+        may.get("api_update") is not False and not read_only,
+        tuple(
+            str(p.get("actual_value"))
+            for p in (picks if isinstance(picks, list) else ())
+            if isinstance(p, Mapping)
+        ),
+        bool(row.get("unique")),
+        row.get("data_type") == "textarea"
+        and isinstance(text, Mapping)
+        and text.get("type") == "rich_text",
+    )

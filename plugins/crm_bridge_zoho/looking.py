@@ -1,0 +1,406 @@
+"""Reading and finding: lists and single records, the bin, what hangs on a record.
+
+https://www.zoho.com/crm/developer/docs/api/v7/get-records.html, get-recycle-bin.html,
+get-deleted-records.html and https://www.zoho.com/crm/developer/docs/api/v8/subforms.html,
+read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from crm_bridge.kit import (
+    CascadeRule,
+    Condition,
+    Record,
+    RecordRef,
+    Rejected,
+    State,
+    Unauthorized,
+    Unreachable,
+)
+from crm_bridge_zoho.client import TITLE, Answer, Client
+from crm_bridge_zoho.describes import ANY_MODULE, PARTS, SINGLE, UNTOLD, Describes
+from crm_bridge_zoho.profile import LOCK
+from crm_bridge_zoho.queries import PAGE, VALUES, checked, criteria, hanging, meets, query
+
+NAMES: Final = 50
+"""Fields that one call may name."""
+IDS: Final = 100
+"""Ids that one call may name."""
+CUT: Final = 500
+"""Characters at which lists cut rich text."""
+PAGES: Final = 10
+"""Pages that go by number; what lies beyond goes by page_token."""
+GONE_PAGES: Final = 25
+"""Pages of what was deleted for good that are looked through for evidence; 200 ids each."""
+
+KEPT: Final = "$se_module"
+"""Of the `$` keys only this is a value of the record: the module of a lookup to several."""
+_SCOPE: Final = "settings.recycle_bin.READ"
+
+
+@dataclass(slots=True)
+class Looking:
+    """The reads of one account.
+
+    Args:
+        client: The account.
+        describes: Its metadata.
+    """
+
+    client: Client
+    describes: Describes
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def read(self, kind: str, ids: Sequence[str]) -> Iterator[Record]:
+        """Records whole; what is not there is looked for in the bin and among what is gone."""
+        try:
+            rows = self.rows(kind, ids, self.describes.plain(kind))
+        except Rejected as error:
+            if error.vendor_code not in UNTOLD or kind not in self.describes.modules():
+                raise
+            # Such as attachments where they are shown under their record only: the bin may tell.
+            rows, hidden = {}, True
+        else:
+            hidden = False
+        self._mend(kind, rows)
+        for id in ids:
+            if id in rows:
+                yield self.record(kind, rows[id])
+        yield from self._missing(kind, [id for id in ids if id not in rows], hidden)
+
+    def standing(self, kind: str, ids: Sequence[str]) -> Iterator[Record]:
+        """Where records stand, without their values."""
+        rows = self.rows(kind, ids, ["Created_Time"])
+        for id in ids:
+            if id in rows:
+                yield Record(RecordRef(self.client.crm, kind, id), State.LIVE)
+        yield from self._missing(kind, [id for id in ids if id not in rows], False)
+
+    def rows(
+        self, kind: str, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Rows of a list by their ids, with so many fields joined from calls of 50 names each."""
+        found: dict[str, dict[str, Any]] = {}
+        there = list(ids)
+        for some in _parts(names, NAMES) or [["Created_Time"]]:
+            found, fresh = {}, found
+            for part in _parts(there, IDS):
+                for row in self._listed(kind, part, some):
+                    id = _id(row)
+                    if id in part:
+                        found[id] = {**fresh.get(id, {}), **row}
+            there = [id for id in there if id in found]
+        return found
+
+    def _listed(
+        self, kind: str, ids: Sequence[str], names: Sequence[str]
+    ) -> list[Mapping[str, Any]]:
+        params = {"ids": ",".join(ids), "fields": ",".join(names), "per_page": PAGE}
+        try:
+            answer = self.client.ask(f"/{kind}", params, scope=f"modules.{kind}.READ")
+        except Rejected as error:
+            # How many ids a call takes is told nowhere; fewer are tried.
+            if not error.divisible or len(ids) < 2:
+                raise
+            half = len(ids) // 2
+            return [*self._listed(kind, ids[:half], names), *self._listed(kind, ids[half:], names)]
+        return answer.rows("data")
+
+    def _mend(
+        self, kind: str, rows: Mapping[str, dict[str, Any]], names: Sequence[str] = ()
+    ) -> None:
+        """Put in what lists leave out or cut: subforms, multi-select lookups, long rich text."""
+        fields = self.describes.fields(kind).values()
+        wanted = [f for f in fields if not names or f.name in names]
+        single = [f.name for f in wanted if f.type in SINGLE]
+        rich = [f.name for f in wanted if f.rich]
+        for id, row in rows.items():
+            if single:
+                whole = self.single(kind, id)
+                row.update({n: whole[n] for n in single if n in whole})
+            cut = [n for n in rich if isinstance(row.get(n), str) and len(row[n]) >= CUT]
+            if cut:
+                path = f"/{kind}/{id}/actions/fetch_full_data"
+                for whole in self.client.ask(path, {"fields": ",".join(cut)}).rows("data"):
+                    row.update({n: whole[n] for n in cut if n in whole})
+
+    def single(self, kind: str, id: str) -> Mapping[str, Any]:
+        """One record as only its own address shows it; empty where it is not there."""
+        answer = self.client.ask(f"/{kind}/{id}", scope=f"modules.{kind}.READ")
+        for row in answer.rows("data"):
+            if _id(row) == id:
+                return row
+        return {}
+
+    def record(self, kind: str, row: Mapping[str, Any]) -> Record:
+        """A live row as a record."""
+        fields = {k: v for k, v in row.items() if k != "id" and (k[:1] != "$" or k == KEPT)}
+        return Record(
+            RecordRef(self.client.crm, kind, _id(row)),
+            State.LIVE,
+            fields,
+            (),
+            _moment(row.get("Modified_Time")),
+            locked=row.get(LOCK) is True,
+        )
+
+    def _missing(self, kind: str, ids: Sequence[str], hidden: bool) -> Iterator[Record]:
+        if not ids:
+            return
+        binned = self.binned(kind, ids)
+        left = [id for id in ids if id not in binned]
+        gone = self._gone(kind, left) if left else frozenset()
+        for id in ids:
+            ref = RecordRef(self.client.crm, kind, id)
+            if id in binned:
+                when = _moment(binned[id].get("deleted_time"))
+                yield Record(ref, State.DELETED, changed_at=when, evidence="listed in the bin")
+            elif id in gone:
+                yield Record(ref, State.GONE, evidence="listed as deleted for good")
+            else:
+                yield Record(ref, State.GONE, unreadable=hidden)
+
+    # --- the bin -------------------------------------------------------------------------------
+
+    def binned(self, kind: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Which of these records of a module are in the bin, each with its entry."""
+        found: dict[str, Mapping[str, Any]] = {}
+        try:
+            for part in _parts(ids, IDS):
+                params = {"ids": ",".join(part), "per_page": PAGE}
+                answer = self.client.ask("/settings/recycle_bin", params, scope=_SCOPE)
+                for row in answer.rows("recycle_bin"):
+                    if _id(row) in part and _module(row) in (kind, ""):
+                        found[_id(row)] = row
+        except Unauthorized as error:
+            if error.renewable or error.vendor_code != "OAUTH_SCOPE_MISMATCH":
+                raise
+            # Without the scope of the bin the list of deleted records tells the same.
+            wanted = frozenset(ids)
+            return {
+                _id(row): row for row in self._deleted(kind, "recycle") if _id(row) in wanted
+            }
+        return found
+
+    def _gone(self, kind: str, ids: Sequence[str]) -> frozenset[str]:
+        """Which of these are listed as deleted for good; Zoho lists them for 120 days."""
+        wanted, found = set(ids), set[str]()
+        try:
+            for row in self._deleted(kind, "permanent", GONE_PAGES):
+                if _id(row) in wanted:
+                    found.add(_id(row))
+                    if found == wanted:
+                        break
+        except Rejected as error:
+            if error.vendor_code not in UNTOLD:
+                raise
+        return frozenset(found)
+
+    def _deleted(
+        self, kind: str, which: str, most: int | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        page = 1
+        while True:
+            answer = self.client.deleted(kind, which, page)
+            yield from answer.rows("data")
+            if not answer.more or (most is not None and page >= most):
+                return
+            page += 1
+
+    def find_deleted(self, kind: str) -> Iterator[Record]:
+        """What lies in the bin; its values are shown by no call."""
+        self.describes.module(kind)
+        for row in self._deleted(kind, "recycle"):
+            ref = RecordRef(self.client.crm, kind, _id(row))
+            yield Record(
+                ref, State.DELETED, changed_at=_moment(row.get("deleted_time")),
+                evidence="listed in the bin",
+            )  # fmt: skip
+
+    # --- finding -------------------------------------------------------------------------------
+
+    def find(
+        self, kind: str, where: Sequence[Condition], native: str | None, fields: Sequence[str]
+    ) -> Iterator[Record]:
+        """Live records that meet all conditions; with the fields that are wanted, or all."""
+        known = self.describes.fields(kind)
+        checked(where, known)
+        if strange := [f for f in fields if f not in known]:
+            raise Rejected(f"there is no field {strange[0][:80]!r}.")
+        asked = criteria(where, known) if native is None else [_native(native)]
+        names = list(fields) or self.describes.plain(kind)
+        own = ("Modified_Time", LOCK)
+        every = dict.fromkeys([*names, *(c.field for c in where), *own])
+        named = [n for n in every if n in known]
+        plain = [n for n in named if known[n].type not in SINGLE]
+        pages = self._by_query(kind, asked) if asked else self._by_pages(kind)
+        kept = {*fields} if fields else None
+        for ids in pages:
+            rows = self.rows(kind, ids, plain)
+            self._mend(kind, rows, named)
+            for id in ids:
+                if id not in rows:
+                    continue
+                record = self.record(kind, rows[id])
+                if all(meets({**record.fields, "id": id}, c) for c in where):
+                    yield record if kept is None else _only(record, kept)
+
+    def _by_query(self, kind: str, asked: Sequence[str]) -> Iterator[list[str]]:
+        """Ids by COQL, page by page; a page begins after the last id of the one before."""
+        after = ""
+        while True:
+            answer = self.coql(query(kind, asked, after))
+            ids = [_id(row) for row in answer.rows("data")]
+            if ids:
+                yield ids
+            if not answer.more or not ids:
+                return
+            last = max(ids, key=int)
+            if after and int(last) <= int(after):
+                raise Unreachable(f"{TITLE} gave a page twice.", answered=True)
+            after = last
+
+    def coql(self, text: str) -> Answer:
+        """Ask a query."""
+        return self.client.ask("/coql", scope="coql.READ", query=text)
+
+    def _by_pages(self, kind: str) -> Iterator[list[str]]:
+        """All ids: pages by number as far as they go, then by token."""
+        name = next(iter(self.describes.plain(kind)), "Created_Time")
+        params: dict[str, Any] = {
+            "fields": name, "per_page": PAGE, "page": 1, "sort_by": "id", "sort_order": "asc",
+        }  # fmt: skip
+        while True:
+            answer = self.client.ask(f"/{kind}", params, scope=f"modules.{kind}.READ")
+            ids = [_id(row) for row in answer.rows("data")]
+            if ids:
+                yield ids
+            if not answer.more:
+                return
+            token = answer.body["info"].get("next_page_token")
+            if "page" in params and params["page"] < PAGES:
+                params["page"] += 1
+            elif isinstance(token, str) and token:
+                params.pop("page", None)
+                params["page_token"] = token
+            else:
+                raise Unreachable(f"{TITLE} has more pages and no token for them.", answered=True)
+
+    # --- what hangs on a record ----------------------------------------------------------------
+
+    def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
+        """Ids of the live records that hang on these by a rule."""
+        if rule.child in PARTS:
+            return [_id(row) for row in self._parts_of(rule, ids)]
+        field = self.describes.fields(rule.child).get(rule.via)
+        if field is None:
+            return []
+        if field.target == ANY_MODULE:
+            # COQL does not reliably take several values for a lookup to several modules.
+            listed = self.describes.list_of(rule.kind, rule.child)
+            return [
+                _id(row)
+                for id in (ids if listed else ())
+                for row in self._under(rule.kind, id, listed, (rule.via,))
+                if _names(row.get(rule.via), id)
+            ]
+        hung: list[str] = []
+        for part in _parts(ids, VALUES):
+            for some in self._by_query(rule.child, [hanging(rule.via, part)]):
+                hung += some
+        return list(dict.fromkeys(hung))
+
+    def children(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Record]:
+        """The live records that hang on these by a rule, whole."""
+        if rule.child in PARTS:
+            for row in self._parts_of(rule, ids):
+                yield self.record(rule.child, row)
+            return
+        for part in _parts(self.hung(rule, ids), IDS):
+            rows = self.rows(rule.child, part, self.describes.plain(rule.child))
+            self._mend(rule.child, rows)
+            yield from (self.record(rule.child, row) for row in rows.values())
+
+    def _parts_of(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Notes or attachments of records: they are listed under each record only."""
+        names = self.describes.plain(rule.child)
+        for id in ids:
+            listed = self.describes.list_of(rule.kind, rule.child) or rule.child
+            for row in self._under(rule.kind, id, listed, names):
+                # The row may leave out what the address says already.
+                yield {**row, rule.via: row.get(rule.via) or {"id": id}}
+
+    def _under(
+        self, kind: str, id: str, listed: str, names: Sequence[str]
+    ) -> list[Mapping[str, Any]]:
+        rows: list[Mapping[str, Any]] = []
+        params: dict[str, Any] = {"fields": ",".join(names[:NAMES]), "per_page": PAGE, "page": 1}
+        while True:
+            answer = self.client.ask(f"/{kind}/{id}/{listed}", params)
+            rows += answer.rows("data")
+            if not answer.more:
+                return rows
+            params["page"] += 1
+
+    def total(self, kind: str) -> int | None:
+        """How many live records a module has."""
+        answer = self.client.ask(f"/{kind}/actions/count", scope=f"modules.{kind}.READ")
+        count = answer.body.get("count")
+        return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+def _parts(items: Sequence[str], size: int) -> list[list[str]]:
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    id = row.get("id")
+    if isinstance(id, int) and not isinstance(id, bool):
+        return str(id)
+    return id if isinstance(id, str) else ""
+
+
+def _module(row: Mapping[str, Any]) -> str:
+    module = row.get("module")
+    if isinstance(module, Mapping):
+        module = module.get("api_name")
+    return module if isinstance(module, str) else ""
+
+
+def _names(value: Any, id: str) -> bool:
+    return value == id or (isinstance(value, Mapping) and value.get("id") == id)
+
+
+def _moment(text: Any) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _native(text: str) -> str:
+    """Criteria of COQL, as they stand behind `where`.
+
+    Raises:
+        Rejected: They are a whole query, which would name a module of its own.
+    """
+    told = text.strip()
+    if not told or told.lower().startswith("select "):
+        raise Rejected("a native query is what stands behind `where` in COQL, and no more.")
+    return f"({told})"
+
+
+def _only(record: Record, names: Iterable[str]) -> Record:
+    kept = {n: v for n, v in record.fields.items() if n in names}
+    return Record(
+        record.ref, record.state, kept, record.links, record.changed_at, locked=record.locked
+    )

@@ -1,0 +1,107 @@
+"""What an insert or an update is given: values as these calls take them, and what they never take.
+
+https://www.zoho.com/crm/developer/docs/api/v7/insert-records.html and record-clone.html,
+read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from crm_bridge.kit import Record, is_empty
+from crm_bridge_zoho.describes import COMPUTED, FILES, Describes, Field
+from crm_bridge_zoho.looking import KEPT
+
+LOOKUPS: Final = frozenset({"lookup", "ownerlookup", "userlookup"})
+TAGS: Final = "Tag"
+
+
+def sent(field: Field, value: Any) -> Any:
+    """A value as a write takes it: of a lookup its id alone, of a subform its own values."""
+    if field.type in LOOKUPS and isinstance(value, Mapping) and "id" in value:
+        return {"id": value["id"]}
+    if field.name == TAGS and isinstance(value, list):
+        tags = [tag.get("name") for tag in value if isinstance(tag, Mapping)]
+        return [{"name": name} for name in tags if name]
+    if field.type in ("subform", "multiselectlookup") and isinstance(value, list):
+        return [_inner(row) for row in value if isinstance(row, Mapping)]
+    return value
+
+
+def _inner(row: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == "id" or name[:1] == "$" or name in _ROWS_OWN or is_empty(value):
+            continue
+        is_lookup = isinstance(value, Mapping) and "id" in value
+        kept[name] = {"id": value["id"]} if is_lookup else value
+    return kept
+
+
+_ROWS_OWN: Final = frozenset({"Parent_Id", "Created_Time", "Modified_Time", "Created_By",
+                              "Modified_By", "S_NO"})  # fmt: skip
+"""What Zoho writes into a row of a subform itself."""
+
+
+def made(
+    record: Record, fields: Mapping[str, Field], alive: frozenset[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """A snapshot as an insert takes it, and what it does not take, each with its reason.
+
+    Args:
+        record: The snapshot.
+        fields: The fields of its module as they are now.
+        alive: Ids of the records that its lookups lead to and that are there.
+    """
+    body: dict[str, Any] = {}
+    not_set: dict[str, str] = {}
+    for name, value in record.fields.items():
+        if is_empty(value) or name == KEPT:
+            continue
+        field = fields.get(name)
+        why = _why_not(field, value, alive)
+        if why:
+            not_set[name] = why
+        elif field is not None:
+            body[name] = sent(field, value)
+    if isinstance(body.get("Parent_Id"), Mapping) and KEPT in record.fields:
+        module = record.fields[KEPT]
+        body["Parent_Id"] = {"module": {"api_name": module}, "id": body["Parent_Id"]["id"]}
+    elif KEPT in record.fields:
+        body[KEPT] = record.fields[KEPT]
+    return body, not_set
+
+
+def _why_not(field: Field | None, value: Any, alive: frozenset[str]) -> str:
+    if field is None:
+        return "there is no such field any more"
+    if field.type in FILES:
+        return "files and images are not kept, and no insert takes them"
+    if field.type in COMPUTED:
+        return "Zoho CRM computes it"
+    if not field.creates:
+        return "Zoho CRM writes it itself"
+    if field.type == "lookup" and isinstance(value, Mapping) and value.get("id") not in alive:
+        return "what it pointed at is not there"
+    return ""
+
+
+def pointed_at(
+    records: Sequence[Record], describes: Describes, kind: str
+) -> dict[str, set[str]]:
+    """Modules and ids of the records that lookups of these lead to."""
+    found: dict[str, set[str]] = {}
+    lookups = [f for f in describes.fields(kind).values() if f.type == "lookup"]
+    for record in records:
+        for field in lookups:
+            value = record.fields.get(field.name)
+            if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
+                continue
+            target = field.target
+            if target not in describes.modules():
+                told = record.fields.get(KEPT)
+                target = told if isinstance(told, str) else ""
+            if target in describes.modules():
+                found.setdefault(target, set()).add(value["id"])
+    return found
