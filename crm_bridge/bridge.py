@@ -537,6 +537,7 @@ class Bridge:
                 code="not_confirmed",
             )
         self._fresh(plan)
+        self._rehearsed(plan)
         # What this bridge planned a moment ago is read again page by page; what comes from a file is
         # read whole before the first send.
         fresh = plan.digest in self._made
@@ -616,6 +617,20 @@ class Bridge:
                 detail="Make it anew with these.",
                 code="stale",
             )
+
+    def _rehearsed(self, plan: Plan) -> None:
+        """Refuse a large plan that nobody rehearsed, where the settings ask for it."""
+        most = self.config.bridge.rehearse_above
+        if not most or plan.counts.records <= most or plan.operation is Operation.RESTORE:
+            return
+        for written in self.history.journal.entries("", ("rehearsal",)):
+            if written.entry.body.get("digest") == plan.digest:
+                return
+        raise PlanBlocked(
+            f"the plan takes {plan.counts.records} records, and above {most} it must be rehearsed.",
+            detail="Save it with --out, then: crm-bridge rehearse PLAN",
+            code="not_rehearsed",
+        )
 
     def resume(self, run: str) -> Receipt:
         """Go on with a run that died or was stopped; settles what is unknown, sends what was not sent.

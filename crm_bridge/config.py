@@ -56,6 +56,7 @@ class BridgeSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
         limit_records: Targets of one plan.
         limit_share: Share of a kind's live records that one plan may take.
         require_reason: Whether a plan without a reason is blocked.
+        rehearse_above: Targets of a plan above which it must have been rehearsed; 0 for never.
         proxies: Whether environment proxies and netrc are used.
         extra_ca: A file with one more certificate authority.
         settings_hosts: Hosts beyond the vendors' own.
@@ -71,6 +72,7 @@ class BridgeSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
     limit_records: int = 1000
     limit_share: float = 0.5
     require_reason: bool = False
+    rehearse_above: int = 0
     proxies: bool = False
     extra_ca: str = ""
     settings_hosts: list[str] = []
