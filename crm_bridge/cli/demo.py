@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,10 @@ ACTS: Final = (
 """Operation, on which of the four common words, why, and in one word."""
 
 ORDER: Final = ("lead", "contact", "company", "deal")
+
+
+APART: Final = 5
+"""The demo looks at so many records for each one that it takes."""
 
 
 class NotProven(BridgeError):
@@ -175,7 +179,8 @@ def _take_away(
 ) -> Receipt | None:
     """Find some records, plan, apply, and look at the truth."""
     for kind in _kinds(story.profile, operation, word):
-        found = list(bridge.find(f"{story.crm}:{kind}", limit=take))
+        before = story.truth.records()
+        found = _chosen(bridge.find(f"{story.crm}:{kind}", limit=take * APART), before, take)
         if not found:
             continue
         plan = bridge.plan(operation, found, reason=reason, code=code, limit_share=1.0)
@@ -187,10 +192,11 @@ def _take_away(
     target = f"{story.crm}:{kind}/..."
     voice.say(f'\n$ crm-bridge {operation} {target} --reason "{reason}" --code {code}')
     _some(voice, found)
+    if free := _unblocked(voice, plan, found):
+        plan = bridge.plan(operation, free, reason=reason, code=code, limit_share=1.0)
     _show_plan(voice, plan, story.notes)
     if plan.confirm:
         voice.say(f"typed, since nothing brings these back: {plan.confirm}")
-    before = story.truth.records()
     receipt = bridge.apply(plan, confirm=plan.confirm)
     _show_receipt(voice, receipt)
     _check(voice, story, plan, receipt, changed(before, story.truth.records()))
@@ -201,6 +207,40 @@ def _take_away(
         if rule.comes_back is not True and rule.via:
             story.named.fields[rule.child, rule.via] = why
     return receipt
+
+
+def _chosen(found: Iterable[Record], truth: Mapping[Key, Any], take: int) -> list[Record]:
+    """Records from here and there, since neighbours are alike.
+
+    What was put away before the story began is no part of it: records that such ones still point to
+    are left alone, for a plan tells of living records only.
+    """
+    away = {
+        (link["kind"], link["id"])
+        for record in truth.values() if record["state"] != "live"
+        for link in record["links"]
+    }
+    free = [record for record in found if (record.ref.kind, record.ref.id) not in away]
+    return free[:: max(1, len(free) // take)][:take]
+
+
+def _unblocked(voice: Voice, plan: Plan, found: Sequence[Record]) -> list[Record]:
+    """The records without those that the vendor would refuse; empty where there are none such."""
+    from crm_bridge.engine.impact import pairs
+    from crm_bridge.model.abilities import Effect
+
+    blocked: dict[str, str] = {}
+    for touch in plan.touches:
+        if touch.rule.effect in (Effect.BLOCKS, Effect.MAY_BLOCK):
+            blocked.update({parent: touch.rule.child for parent, _ in pairs(touch)})
+    free = [record for record in found if record.ref.id not in blocked]
+    if not blocked or not free:
+        return []
+    voice.say(
+        f"a first plan said that {', '.join(sorted(set(blocked.values())))} would block "
+        f"{len(blocked)} of these, so it is made again without them:"
+    )
+    return free
 
 
 def _kinds(profile: Profile, operation: str, word: str) -> list[str]:
