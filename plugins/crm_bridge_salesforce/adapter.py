@@ -36,6 +36,7 @@ from crm_bridge_salesforce.checks import Checks, missing
 from crm_bridge_salesforce.profile import BULK_ABOVE, ORIGIN, PROFILE
 from crm_bridge_salesforce.reading import ARCHIVABLE, Reader, moment
 from crm_bridge_salesforce.schema import Kind
+from crm_bridge_salesforce.tally import Tally
 from crm_bridge_salesforce.wire import SalesforceSettings, Wire
 from crm_bridge_salesforce.writing import Writer, settable
 
@@ -62,6 +63,7 @@ class SalesforceAdapter(Adapter):
         self._reader = Reader(crm, self._wire, gate, self._ready, settings.bin_days)
         self._writer = Writer(crm, self._wire, gate, self._ready)
         self._checks = Checks(self._reader, self._wire)
+        self._tally = Tally(self._reader)
         self._schema = self._reader.schema
 
     @classmethod
@@ -159,20 +161,17 @@ class SalesforceAdapter(Adapter):
         return self._schema.rules(kind)
 
     def children(self, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
-        """By one query of the child, page by page."""
-        child = self._child(rule)
-        return iter(()) if child is None else self._reader.hanging(child, rule.via, batch.ids)
+        """By one query of the child, page by page; none where a common count finds nothing."""
+        if not self._schema.has(rule.child) or self._tally.of(batch, rule) == 0:
+            return iter(())
+        child = self._schema.kind(rule.child)
+        if rule.via not in child.fields:
+            return iter(())
+        return self._reader.hanging(child, rule.via, batch.ids)
 
     def count(self, batch: Batch, rule: CascadeRule) -> int | None:
-        """By one `SELECT COUNT()`; None where the child cannot be asked so."""
-        if self._child(rule) is None:
-            return None
-        query = soql.query(["COUNT()"], rule.child, [soql.ids_in(rule.via, batch.ids)],
-                           ordered=False)  # fmt: skip
-        try:
-            return self._reader.count(query)
-        except Rejected:
-            return None
+        """By counts of five relations a call; None where the child cannot be asked so."""
+        return self._tally.of(batch, rule) if self._schema.has(rule.child) else None
 
     def precheck(
         self, operation: Operation, records: Sequence[Record]
@@ -206,20 +205,23 @@ class SalesforceAdapter(Adapter):
     def abilities(self) -> Profile:
         """Without SOAP for a token in JWT form, without hardDelete where the right is missing.
 
-        The window and the size from which on Bulk is used are those of the settings.
+        A purge is left out where nobody tells what lies in the bin: queryAll shows what was emptied
+        out of it for a day more, so nothing would prove it. The window and the size from which on
+        Bulk is used are those of the settings.
         """
         self._ready()
-        hard = self._checks.rights()["BulkApiHardDelete"]
+        rights = self._checks.rights()
         rows = [
             self._fitted(row)
             for row in self.profile.capabilities
             if self._wire.opaque or not row.means.startswith("SOAP")
-            if hard or row.way != "hard"
+            if rights["BulkApiHardDelete"] or row.way != "hard"
+            if rights["BinList"] or row.operation is not Operation.PURGE
         ]
         return dataclasses.replace(self.profile, capabilities=tuple(rows))
 
     def twin(self, record: Record) -> RecordRef | None:
-        """By the field that holds the old id, where the org has it; else by all values that were set.
+        """By the field that holds the old id, where the org has one; else by all that was set.
 
         Without that field only records count that this user made after the snapshot was taken.
         """
@@ -267,10 +269,10 @@ class SalesforceAdapter(Adapter):
         yield "restore", True, f"this user undeletes {other}"
         hard = "may" if rights["BulkApiHardDelete"] else "may not (Bulk API Hard Delete)"
         yield "purge", True, f"this user {hard} delete past the recycle bin"
-        lists = self._schema.has("DeleteEvent")
+        lists = rights["BinList"]
         yield "bin", True, (
-            "the recycle bin's list can be asked" if lists else "the recycle bin has no list here; "
-            "what was emptied out of it looks deleted for about a day"
+            "the recycle bin's list can be asked" if lists else "the recycle bin has no list here, "
+            "so nothing proves a purge, and none is offered"
         )  # fmt: skip
         for kind in self._kinds_to_mark():
             why = missing(kind, self._marks(kind.name, Operation.VOID))
@@ -334,13 +336,6 @@ class SalesforceAdapter(Adapter):
         more = [c.field for c in where] + ["IsDeleted", "MasterRecordId", "SystemModstamp"]
         wanted = [*fields, *(n for n in more if n in kind.readable)]
         return ["Id", *dict.fromkeys(n for n in wanted if n != "Id")]
-
-    def _child(self, rule: CascadeRule) -> Kind | None:
-        """The rule's child in this account; None where none can be asked by that field."""
-        if not self._schema.has(rule.child):
-            return None
-        child = self._schema.kind(rule.child)
-        return child if rule.via in child.fields else None
 
     def _marks(self, kind: str, operation: Operation) -> Mapping[str, Any]:
         own = self._settings.marks

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from crm_bridge.kit import (
     AdapterError,
+    CascadeRule,
     Effect,
     Finding,
     Operation,
@@ -55,17 +56,22 @@ class Checks:
         self.user = ""
 
     def rights(self) -> Mapping[str, bool]:
-        """The user's own rights, as far as the account tells them; asked once."""
+        """The user's own rights, as far as the account tells them; asked once.
+
+        `BinList` stands for the right to ask what lies in the bin.
+        """
         if self._rights is None:
             names = [f"Permissions{right}" for right in RIGHTS]
             query = soql.query(names, "UserPermissionAccess", [], ordered=False)
-            (told,) = self._reader.together([(query, False)])
-            if isinstance(told, AdapterError):
-                if not told.vendor_code:
-                    raise told
-                told = []
-            row: Mapping[str, Any] = told[0] if told else {}
+            told, listed = self._reader.together(
+                [(query, False), ("SELECT Record FROM DeleteEvent LIMIT 1", False)]
+            )
+            for part in (told, listed):
+                if isinstance(part, AdapterError) and not part.vendor_code:
+                    raise part
+            row: Mapping[str, Any] = told[0] if isinstance(told, list) and told else {}
             self._rights = {r: row.get(f"Permissions{r}") is True for r in RIGHTS}
+            self._rights["BinList"] = isinstance(listed, list)
         return self._rights
 
     def taking(
@@ -191,7 +197,7 @@ class Checks:
         where = [soql.ids_in(via, ids)]
         if effect is Effect.MAY_FOLLOW:
             where.append("StatusCode = 'Activated'")
-        names = [f"{via} parent", "COUNT(Id) many"]
+        names = [via, "COUNT(Id) many"]
         return soql.query(names, child, where, ordered=False, tail=f" GROUP BY {via}")
 
     def _below(self, kind: str, ids: Sequence[str], depth: int) -> dict[str, str]:
@@ -199,9 +205,7 @@ class Checks:
         why: dict[str, str] = {}
         if not ids or not depth:
             return why
-        for rule in self._schema.rules(kind):
-            if rule.effect is not Effect.FOLLOWS or rule.child == kind:
-                continue
+        for rule in self._along(kind):
             if not self._can_block(rule.child, depth - 1):
                 continue
             query = soql.query(["Id", rule.via], rule.child, [soql.ids_in(rule.via, ids)])
@@ -221,14 +225,18 @@ class Checks:
             why |= _reasons(rule.child, rule.via, told)
         return why | self._below(kind, [i for i in ids if i not in why], depth)
 
-    def _can_block(self, kind: str, depth: int) -> bool:
+    def _along(self, kind: str) -> list[CascadeRule]:
+        """What follows a kind, each child described."""
         rules = self._schema.rules(kind)
-        if any(_stops(rule.effect) for rule in rules):
+        found = [r for r in rules if r.effect is Effect.FOLLOWS and r.child != kind]
+        self._schema.learn(rule.child for rule in found)
+        return found
+
+    def _can_block(self, kind: str, depth: int) -> bool:
+        if any(_stops(rule.effect) for rule in self._schema.rules(kind)):
             return True
         return depth > 0 and any(
-            self._can_block(rule.child, depth - 1)
-            for rule in rules
-            if rule.effect is Effect.FOLLOWS and rule.child != kind
+            self._can_block(rule.child, depth - 1) for rule in self._along(kind)
         )
 
     def _others(self, ids: Sequence[str], refs: Mapping[str, RecordRef]) -> Iterator[Finding]:
@@ -236,9 +244,9 @@ class Checks:
         if self.rights()["ModifyAllData"] or not self._schema.has("Opportunity"):
             return
         where = [soql.ids_in("AccountId", ids), f"OwnerId != {soql.quoted(self.user)}"]
-        query = soql.query(["AccountId parent", "COUNT(Id) many"], "Opportunity", where,
+        query = soql.query(["AccountId", "COUNT(Id) many"], "Opportunity", where,
                            ordered=False, tail=" GROUP BY AccountId")  # fmt: skip
-        found = [whole(row["parent"]) for row in self._reader.rows(query) if row.get("parent")]
+        found = [whole(r["AccountId"]) for r in self._reader.rows(query) if r.get("AccountId")]
         if found:
             yield Finding(
                 Severity.WARNING, "blocked",
@@ -312,9 +320,9 @@ def _reasons(child: str, via: str, told: list[Mapping[str, Any]] | AdapterError)
         # A kind that cannot be grouped so: the vendor itself says no at the send, row by row.
         return {}
     return {
-        whole(row["parent"]): f"{row.get('many')} {child} ({via}) keep it from being deleted."
+        whole(row[via]): f"{row.get('many')} {child} ({via}) keep it from being deleted."
         for row in told
-        if isinstance(row.get("parent"), str)
+        if isinstance(row.get(via), str)
     }
 
 

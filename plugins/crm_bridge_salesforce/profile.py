@@ -206,7 +206,16 @@ https://developer.salesforce.com/docs/atlas.en-us.apexcode.meta/apexcode/
 langCon_apex_dml_examples_delete.htm
 """
 
-LASTING: Final = frozenset(["Lead.ConvertedAccountId", "Lead.ConvertedContactId", "Lead.ConvertedOpportunityId", "Task.AccountId", "Event.AccountId", "CampaignMember.LeadOrContactId"])  # fmt: skip
+LASTING: Final = frozenset(
+    [
+        "Lead.ConvertedAccountId",
+        "Lead.ConvertedContactId",
+        "Lead.ConvertedOpportunityId",
+        "Task.AccountId",
+        "Event.AccountId",
+        "CampaignMember.LeadOrContactId",
+    ]
+)
 """Lookups that describe lists and no delete empties: facts of a conversion, and computed ones."""
 
 NOT_ASKED: Final = frozenset(

@@ -59,7 +59,7 @@ class Reader:
     ) -> None:
         self.crm, self._wire, self._gate, self._ready = crm, wire, gate, ready
         self._window = timedelta(days=bin_days)
-        self.schema = Schema(self.path)
+        self.schema = Schema(self.path, self.paths)
 
     # --- plain asking ----------------------------------------------------------------------------
 
@@ -72,6 +72,11 @@ class Reader:
         """Read one path below the API's version."""
         return self.ask(lambda client: client.restful(path))
 
+    def paths(self, paths: Sequence[str]) -> list[Any]:
+        """Read several paths below the API's version in one call; None for what is refused."""
+        told = self._composite([(path, {}) for path in paths])
+        return [None if isinstance(part, AdapterError) else part for part in told]
+
     def rows(self, query: str, *, deleted: bool = False) -> Iterator[Mapping[str, Any]]:
         """The rows of a query, page by page; each page is one call."""
         page = self.ask(lambda client: client.query(query, include_deleted=deleted))
@@ -79,10 +84,7 @@ class Reader:
 
     def count(self, query: str) -> int:
         """How many rows a `SELECT COUNT()` finds."""
-        told = self.ask(lambda client: client.query(query))
-        if not isinstance(told, dict) or not isinstance(told.get("totalSize"), int):
-            raise Unreachable("Salesforce answered strangely: a count without one.", strange=True)
-        return int(told["totalSize"])
+        return _total(self.ask(lambda client: client.query(query)))
 
     def together(
         self, queries: Sequence[tuple[str, bool]]
@@ -92,38 +94,53 @@ class Reader:
         Args:
             queries: SOQL, and whether deleted rows are wanted.
         """
-        found: list[list[Mapping[str, Any]] | AdapterError] = []
-        for start in range(0, len(queries), QUERIES):
-            found += self._composite(queries[start : start + QUERIES])
-        return found
+        return [
+            part if isinstance(part, AdapterError) else list(self._walk(part))
+            for start in range(0, len(queries), QUERIES)
+            for part in self._queries(queries[start : start + QUERIES])
+        ]
 
-    def _composite(
-        self, queries: Sequence[tuple[str, bool]]
-    ) -> Iterator[list[Mapping[str, Any]] | AdapterError]:
+    def counts(self, queries: Sequence[str]) -> Iterator[int | None]:
+        """Several `SELECT COUNT()`, five in one call; None where one cannot be asked so."""
+        for start in range(0, len(queries), QUERIES):
+            for part in self._queries([(q, False) for q in queries[start : start + QUERIES]]):
+                if isinstance(part, AdapterError):
+                    _must_be_refused(part)
+                    yield None
+                else:
+                    yield _total(part)
+
+    def _queries(self, queries: Sequence[tuple[str, bool]]) -> list[Any]:
+        words = {False: "query/", True: "queryAll/"}
+        return self._composite([(words[deleted], {"q": text}) for text, deleted in queries])
+
+    def _composite(self, parts: Sequence[tuple[str, Mapping[str, str]]]) -> list[Any]:
+        """One call of several reads: each one's body, or its trouble."""
+
         def post(client: Any) -> Any:
             root = f"/services/data/v{client.sf_version}"
             asked = [
                 {
                     "method": "GET",
                     "referenceId": f"q{n}",
-                    "url": f"{root}/{'queryAll' if deleted else 'query'}/?q={quote(text, safe='')}",
+                    "url": f"{root}/{path}" + (f"?q={quote(more['q'], safe='')}" if more else ""),
                 }
-                for n, (text, deleted) in enumerate(queries)
+                for n, (path, more) in enumerate(parts)
             ]
             body = {"allOrNone": False, "compositeRequest": asked}
             return client.restful("composite", method="POST", json=body)
 
         told = self.ask(post)
-        parts = {one["referenceId"]: one for one in (told or {}).get("compositeResponse", ())}
-        for n in range(len(queries)):
-            part = parts.get(f"q{n}")
-            if part is None:
+        answers = {one["referenceId"]: one for one in (told or {}).get("compositeResponse", ())}
+        found: list[Any] = []
+        for n in range(len(parts)):
+            one = answers.get(f"q{n}")
+            if one is None:
                 raise Unreachable("Salesforce left a part of the call unanswered.", strange=True)
-            status = int(part["httpStatusCode"])
-            if status == 200:
-                yield list(self._walk(part["body"]))
-            else:
-                yield judged(status, *told_in(part["body"]), {})
+            status = int(one["httpStatusCode"])
+            fine = status == 200
+            found.append(one["body"] if fine else judged(status, *told_in(one["body"]), {}))
+        return found
 
     def _walk(self, page: Any) -> Iterator[Mapping[str, Any]]:
         while True:
@@ -271,6 +288,12 @@ class Reader:
             return soql.query(some, child.name, [wanted])
 
         return self.found(child, query_for, names, deleted=False)
+
+
+def _total(told: Any) -> int:
+    if not isinstance(told, dict) or not isinstance(told.get("totalSize"), int):
+        raise Unreachable("Salesforce answered strangely: a count without one.", strange=True)
+    return int(told["totalSize"])
 
 
 def _locks(ids: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ A description is asked for once in an adapter's life; it is no record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ COMPOUND: Final = frozenset(["address", "location"])
 """Types whose parts are fields of their own."""
 UNREAD: Final = COMPOUND | {"base64", "complexvalue"}
 """Types that no snapshot holds: compounds, and the contents of files."""
+TOGETHER: Final = 25
+"""Descriptions that one composite call takes."""
 PLACED: Final = ("Id", "IsDeleted")
 """Fields that a record tells by its address and its state."""
 
@@ -89,10 +91,15 @@ class Schema:
 
     Args:
         ask: Makes one read of a path below the API's version.
+        ask_many: Makes one read of up to `TOGETHER` paths; None for each that was refused.
     """
 
-    def __init__(self, ask: Callable[[str], Any]) -> None:
-        self._ask = ask
+    def __init__(
+        self,
+        ask: Callable[[str], Any],
+        ask_many: Callable[[Sequence[str]], Sequence[Any]],
+    ) -> None:
+        self._ask, self._ask_many = ask, ask_many
         self._kinds: dict[str, Kind] = {}
         self._all: dict[str, Mapping[str, Any]] | None = None
         self._rules: dict[str, tuple[CascadeRule, ...]] = {}
@@ -110,6 +117,16 @@ class Schema:
                 raise Rejected(f"Salesforce described {other!r}, and {name} was asked for.")
             self._kinds[name] = _kind(told)
         return self._kinds[name]
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Have many kinds described, 25 in one call; those that cannot be are left for `kind`."""
+        unknown = [name for name in dict.fromkeys(names) if name not in self._kinds]
+        for start in range(0, len(unknown), TOGETHER):
+            some = unknown[start : start + TOGETHER]
+            told = self._ask_many([f"sobjects/{name}/describe" for name in some])
+            for name, one in zip(some, told, strict=True):
+                if isinstance(one, dict) and one.get("name") == name:
+                    self._kinds[name] = _kind(one)
 
     def all(self) -> Mapping[str, Mapping[str, Any]]:
         """Every kind of the account, by name, with its flags alone."""

@@ -2,9 +2,9 @@
 
 What simple-salesforce does by itself and must not: it sends the bearer token to any absolute URL
 given as an id, logs in again in a loop on a 401, has no deadline, reads numbers as floats and keeps
-the last of doubled keys. So it is used with a token only, its session is ours, and each answer passes
-`_seen` before the client looks at it: errors are judged there, with their headers, and JSON is read
-exactly.
+the last of doubled keys. So it is used with a token only, its session is ours, and each answer
+passes `_seen` before the client looks at it: errors are judged there, with their headers, and JSON
+is read exactly.
 """
 
 from __future__ import annotations

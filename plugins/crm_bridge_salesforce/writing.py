@@ -2,8 +2,8 @@
 
 Collections: https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/
 resources_composite_sobjects_collections.htm. Rows come in the order they were asked in, and a row
-that failed may carry no id; so they are matched by position, and an id that is there must be the one
-that was asked for.
+that failed may carry no id; so they are matched by position, and an id that is there must be the
+one that was asked for.
 """
 
 from __future__ import annotations
