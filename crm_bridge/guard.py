@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from crm_bridge.errors import BridgeError, Busy, Unauthorized, Unreachable
@@ -63,37 +69,115 @@ class Permit:
 
 @dataclass(slots=True)
 class _Pace:
-    """Rates of one account, held by pyrate-limiter's buckets and our clock."""
+    """Rates of one account, held by pyrate-limiter's buckets and our clock.
+
+    Attributes:
+        rates: The rates.
+        place: A file in which the processes of this machine count together; None to count alone.
+    """
 
     rates: Sequence[Rate]
-    buckets: dict[tuple[int, str], Any] = field(default_factory=dict)
+    place: Path | None = None
+    _buckets: dict[tuple[int, str], Any] = field(default_factory=dict)
+    _shared: Any = None
+    _turnstile: int = -1
 
     def wait(self, interface: str, now: float) -> float:
         """Take a turn; returns 0 where it is taken, else seconds to wait before trying again."""
-        from pyrate_limiter import InMemoryBucket, RateItem
+        from pyrate_limiter import RateItem
+
+        if not self.rates:
+            return 0.0
+        stamp = int(now * 1000)
+        with self._alone():
+            mine = [
+                self._bucket(number, rate, interface, stamp)
+                for number, rate in enumerate(self.rates)
+                if not rate.interface or rate.interface == interface
+            ]
+            # All or none: a turn in one bucket must not be spent where another says wait.
+            for bucket in mine:
+                bucket.leak(stamp)
+                limit = bucket.rates[0]
+                if bucket.count() >= limit.limit:
+                    oldest = bucket.peek(bucket.count() - 1)
+                    return max(0.005, (oldest.timestamp + limit.interval + 1 - stamp) / 1000)
+            for bucket in mine:
+                bucket.put(RateItem(interface, stamp))
+        return 0.0
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep the other processes of this machine out while a turn is taken."""
+        if self.place is None:
+            yield
+            return
+        if self._turnstile < 0:
+            self.place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._turnstile = os.open(self.place.with_suffix(".turn"), flags, 0o600)
+        fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+
+    def _bucket(self, number: int, rate: Rate, interface: str, stamp: int) -> Any:
+        from pyrate_limiter import InMemoryBucket, SQLiteBucket
         from pyrate_limiter import Rate as Limit
 
-        stamp = int(now * 1000)
-        mine = []
-        for number, rate in enumerate(self.rates):
-            if rate.interface and rate.interface != interface:
-                continue
-            key = (number, interface if rate.per == "interface" else "")
-            if key not in self.buckets:
-                self.buckets[key] = InMemoryBucket(
-                    [Limit(rate.calls, max(1, int(rate.seconds * 1000 * MARGIN)))]
-                )
-            mine.append(self.buckets[key])
-        # All or none: a turn in one bucket must not be spent where another says wait.
-        for bucket in mine:
-            bucket.leak(stamp)
-            limit = bucket.rates[0]
-            if bucket.count() >= limit.limit:
-                oldest = bucket.peek(bucket.count() - 1)
-                return max(0.005, (oldest.timestamp + limit.interval + 1 - stamp) / 1000)
-        for bucket in mine:
-            bucket.put(RateItem(interface, stamp))
-        return 0.0
+        key = (number, interface if rate.per == "interface" else "")
+        if key not in self._buckets:
+            limit = Limit(rate.calls, max(1, int(rate.seconds * 1000 * MARGIN)))
+            if self.place is None:
+                self._buckets[key] = InMemoryBucket([limit])
+            else:
+                table = f"rate_{number}_{re.sub(r'[^A-Za-z0-9]', '_', key[1])}"
+                self._buckets[key] = SQLiteBucket([limit], self._table(table, stamp), table)
+        return self._buckets[key]
+
+    def _table(self, table: str, stamp: int) -> Any:
+        """The shared counts; what a machine counted before it was started anew is forgotten."""
+        if self._shared is None:
+            assert self.place is not None
+            self._shared = sqlite3.connect(
+                self.place, isolation_level=None, check_same_thread=False, timeout=30
+            )
+            os.chmod(self.place, 0o600)
+            self._shared.execute("PRAGMA journal_mode = WAL")
+            # Nothing here outlives a power cut: the counts are of the last seconds.
+            self._shared.execute("PRAGMA synchronous = OFF")
+        self._shared.execute(
+            f'CREATE TABLE IF NOT EXISTS "{table}" (name VARCHAR, item_timestamp INTEGER)'
+        )
+        self._shared.execute(
+            f'CREATE INDEX IF NOT EXISTS "{table}_at" ON "{table}" (item_timestamp)'
+        )
+        self._shared.execute(f'DELETE FROM "{table}" WHERE item_timestamp > ?', (stamp,))  # noqa: S608
+        return self._shared
+
+    def moved(self, rates: Sequence[Rate], place: Path | None) -> _Pace:
+        """The same account under other rates, or counted elsewhere; what was counted stays counted."""
+        fresh = _Pace(rates, place)
+        counted = {
+            (item.name, item.timestamp, id(item))
+            for bucket in self._buckets.values()
+            for item in getattr(bucket, "items", ())
+        }
+        self.close()
+        for name, stamp, _ in sorted(counted, key=lambda one: one[1]):
+            fresh.wait(name, stamp / 1000)
+        return fresh
+
+    def close(self) -> None:
+        """Let the shared file go."""
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+        if self._turnstile >= 0:
+            os.close(self._turnstile)
+            self._turnstile = -1
+        self._buckets.clear()
 
 
 class Guard:
@@ -148,7 +232,7 @@ class Guard:
             error = state.outcome.exception()
             if isinstance(error, Busy):
                 return 0.0  # `_once` holds everybody
-            return min(8.0, 0.2 * 2 ** (state.attempt_number - 1))
+            return float(min(8.0, 0.2 * 2 ** (state.attempt_number - 1)))
 
         def enough(state: Any) -> bool:
             error = state.outcome.exception()
@@ -162,12 +246,14 @@ class Guard:
         )
         login = self._login
         try:
-            return retrying(self._once, call, interface)
+            found: T = retrying(self._once, call, interface)
+            return found
         except Unauthorized as error:
             if not error.renewable or getattr(self._here, "renewing", False):
                 raise
             self.log_in_again(login)
-            return retrying(self._once, call, interface)
+            found = retrying(self._once, call, interface)
+            return found
 
     def tell(
         self, refs: Iterable[RecordRef], call: Callable[[], T], *, interface: str = ""
@@ -179,6 +265,8 @@ class Guard:
             raise NotSent(
                 f"{self.crm}: a write was held back, for no durable intent names it.", "intent"
             )
+        if self.halted is not None:
+            raise NotSent(f"{self.crm}: the run has stopped.", self.halted)
         if self._unproven:
             self._prove_again()
 
@@ -211,7 +299,31 @@ class Guard:
     def rates(self, rates: Sequence[Rate], pace: str | float) -> None:
         """Keep to the rates that the account itself told, in place of its vendor's general ones."""
         with self._lock:
-            self._pace = _Pace(() if pace == "off" else _scaled(rates, pace))
+            scaled = () if pace == "off" else _scaled(rates, pace)
+            self._pace = self._pace.moved(scaled, self._pace.place)
+
+    def share(self, vendor: str, org: str, folder: Path | None = None) -> None:
+        """Count calls together with every process of this machine that asks the same org.
+
+        Args:
+            vendor: The vendor.
+            org: The organisation, as the server named it.
+            folder: Where the counts lie; the user's state folder if None.
+        """
+        if not self._pace.rates:
+            return
+        if folder is None:
+            import platformdirs
+
+            folder = Path(platformdirs.user_state_dir("crm-bridge")) / "pace"
+        name = hashlib.sha256(f"{vendor}\0{org}".encode()).hexdigest()[:24]
+        with self._lock:
+            self._pace = self._pace.moved(self._pace.rates, folder / f"{vendor}-{name}.db")
+
+    def close(self) -> None:
+        """Let the shared counts go."""
+        with self._lock:
+            self._pace.close()
 
     def resume(self) -> None:
         """Let a new run begin where an earlier one was halted; who we are is proved before a write."""

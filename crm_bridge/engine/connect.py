@@ -97,6 +97,7 @@ class Accounts:
             profile = with_marks(self._called(crm, adapter.abilities), settings.marks)
             if account.rates is not None:
                 guard.rates(account.rates, settings.pace)
+            guard.share(self.vendor(crm), account.org)
             lanes = Lanes(profile.lanes, adapter.enter_lane)
             self._connected[crm] = Connected(
                 crm, settings, adapter, guard, account, profile, lanes, seen_at
@@ -184,9 +185,10 @@ class Accounts:
         """Let threads and connections go."""
         for connected in self._connected.values():
             connected.lanes.close()
-        for adapter, _, _ in self._adapters.values():
+        for adapter, guard, _ in self._adapters.values():
             with contextlib.suppress(Exception):
                 adapter.close()
+            guard.close()
         self._connected.clear()
         self._adapters.clear()
 
