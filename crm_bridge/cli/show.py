@@ -95,7 +95,8 @@ def plan(voice: Voice, made: Plan, *, told: set[str] | None = None) -> None:
         from rich.text import Text
         from rich.tree import Tree
 
-        head = Text(f"{made.operation.value} {made.counts.records} record(s)", "bold")
+        head = Text()
+        head.append(f"{made.operation.value} {made.counts.records} record(s)", "bold")
         for crm, target in made.targets.items():
             head.append(f"  {crm}: org {shown(target.org, 64)}, ", "dim")
             risky = target.environment == "production"
@@ -175,8 +176,9 @@ def _touch(branch: Any, touches: Sequence[Touch], at: int, told: set[int]) -> No
 def _finding(found: Finding) -> Any:
     from rich.text import Text
 
-    line = Text(found.severity.value, COLOURS[found.severity.value])
-    line.append(f" {shown(found.summary, 600)}", "")
+    line = Text()
+    line.append(found.severity.value, COLOURS[found.severity.value])
+    line.append(f" {shown(found.summary, 600)}")
     if found.detail:
         line.append(f"\n{shown(found.detail, 600)}", "dim")
     refs = found.refs[:5]
