@@ -96,6 +96,7 @@ class Client:
         self.credits: int | None = None
         # Revealed at the first call, not at the start: a keyring may have to be opened for them.
         self._kept: Tokens | None = None
+        self._lock = threading.Lock()
         self.sdk = SdkAccount(
             urls.api,
             urls.accounts + TOKEN_PATH,
@@ -134,11 +135,12 @@ class Client:
 
     @property
     def _tokens(self) -> Tokens:
-        if self._kept is None:
-            key = (self.urls.accounts, self.settings.client_id,
-                   self.settings.refresh_token.reveal())  # fmt: skip
-            self._kept = Tokens(key, self._granted)
-        return self._kept
+        with self._lock:
+            if self._kept is None:
+                refresh = self.settings.refresh_token.reveal()
+                key = (self.urls.accounts, self.settings.client_id, refresh)
+                self._kept = Tokens(key, self._granted)
+            return self._kept
 
     def renew(self) -> None:
         """Have another token than the one that was refused.
