@@ -101,7 +101,8 @@ class _Pace:
                 limit = bucket.rates[0]
                 if bucket.count() >= limit.limit:
                     oldest = bucket.peek(bucket.count() - 1)
-                    return max(0.005, (oldest.timestamp + limit.interval + 1 - stamp) / 1000)
+                    left: float = (oldest.timestamp + limit.interval + 1 - stamp) / 1000
+                    return max(0.005, left)
             for bucket in mine:
                 bucket.put(RateItem(interface, stamp))
         return 0.0

@@ -133,7 +133,7 @@ def _left(own: float | None) -> float | None:
     until = getattr(_current, "until", None)
     if until is None:
         return own
-    left = until - time.monotonic()
+    left: float = until - time.monotonic()
     if left <= 0:
         raise TimeoutError("the deadline of the request is over")
     return left if own is None else min(own, left)
@@ -174,7 +174,7 @@ def _tls(settings: Settings) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _DeadlineTLSSocket
     # SSLKEYLOGFILE of the environment would write every session's keys to a file.
-    context.keylog_filename = None
+    context.keylog_filename = None  # type: ignore[assignment]
     if settings.extra_ca:
         context.load_verify_locations(cafile=settings.extra_ca)
     return context
@@ -305,7 +305,7 @@ def _read_whole(response: Any) -> None:
             wire = raw.tell() if hasattr(raw, "tell") else size
             if size > MAX_BODY or (size > 2**20 and size > MAX_RATIO * max(wire, 1)):
                 raw.close()
-                raise requests.ContentDecodingError("the answer is larger than any that is due")
+                raise requests.exceptions.ContentDecodingError("the answer is larger than any that is due")
             parts.append(chunk)
     except TimeoutError as error:
         raw.close()

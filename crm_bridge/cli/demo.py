@@ -11,15 +11,15 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from crm_bridge.cli import lines
+from crm_bridge.cli import telling
 from crm_bridge.cli.options import pass_voice, verb
-from crm_bridge.cli.truth import Key, Named, Proof, Truth, changed, compare
+from crm_bridge.cli.telling import Story
+from crm_bridge.cli.truth import Key, Proof, Truth, changed, compare
 from crm_bridge.cli.voice import Voice, shown
 from crm_bridge.errors import BridgeError
 
@@ -51,31 +51,6 @@ class NotProven(BridgeError):
     exit_code = 3
 
 
-@dataclass(slots=True)
-class Story:
-    """One vendor's part.
-
-    Attributes:
-        crm: The account's name.
-        profile: What is true of the vendor.
-        truth: Its simulator's own word.
-        named: What the plans said would differ.
-        ids: Old records to those made in their place.
-        told: Counts for the summary, by operation.
-        notes: Notes of plans that were shown already.
-        wrong: What did not go as the plans said.
-    """
-
-    crm: str
-    profile: Profile
-    truth: Truth
-    named: Named = field(default_factory=Named)
-    ids: dict[Key, Key] = field(default_factory=dict)
-    told: dict[str, dict[str, int]] = field(default_factory=dict)
-    notes: set[str] = field(default_factory=set)
-    wrong: list[str] = field(default_factory=list)
-
-
 @verb("demo")
 @click.option("--seed", type=click.IntRange(min=0), default=7, metavar="N",
               help="Same seed, same records (7).")
@@ -102,14 +77,14 @@ def demo(voice: Voice, seed: int, records: int, take: int) -> int:
             pairs.append((simulator, stack.enter_context(serving(simulator))))
         settings = folder / "crm_bridge.toml"
         write_config(settings, pairs)
-        _welcome(voice, [v.vendor for v in vendors], records, folder)
+        telling.welcome(voice, [v.vendor for v in vendors], records, folder)
         with bridge.Bridge.open(settings) as opened:
             for simulator, url in pairs:
                 crm = simulator.accounts[0].crm
                 profile = registry.adapter_class(simulator.vendor).profile
                 story = Story(crm, profile, Truth(url, crm))
                 proofs.append((story, _tell(voice, opened, story, take)))
-    _summary(voice, proofs)
+    telling.summary(voice, proofs)
     wrong = [text for story, _ in proofs for text in story.wrong]
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
@@ -134,27 +109,11 @@ def _own_folder() -> Iterator[str]:
                     os.environ[name] = value
 
 
-def _welcome(voice: Voice, vendors: Sequence[str], records: int, folder: Path) -> None:
-    voice.say(
-        f"{len(vendors)} CRM(s) on loopback: {', '.join(vendors)}. Each has {records} invented "
-        f"companies and {records} leads, with contacts,\ndeals and activities. Nothing leaves "
-        f"this machine; settings and journal are in {folder}, until the end."
-    )
-
-
-def _heading(voice: Voice, text: str) -> None:
-    def make() -> Any:
-        from rich.rule import Rule
-
-        return Rule(text, align="left", style="bold")
-
-    voice.say("")
-    voice.table(make)
 
 
 def _tell(voice: Voice, bridge: Bridge, story: Story, take: int) -> Proof:
     """One vendor from its first look to its proof."""
-    _heading(voice, f"{story.profile.title}  ({story.crm})")
+    telling.heading(voice, f"{story.profile.title}  ({story.crm})")
     start = story.truth.records()
     voice.say(f"{len(start)} records are there, as the simulator itself says.")
     runs = []
@@ -166,7 +125,9 @@ def _tell(voice: Voice, bridge: Bridge, story: Story, take: int) -> Proof:
         _bring_back(voice, bridge, story, receipt)
     _remember_ids(bridge, story, start)
     proof = compare(start, story.truth.records(), story.ids, story.named)
-    _prove(voice, story, proof)
+    telling.prove(voice, story, proof)
+    if rest := [each for each in proof.different if not each.named]:
+        story.wrong.append(f"{story.crm}: {len(rest)} difference(s) that no plan named")
     return proof
 
 
@@ -191,14 +152,14 @@ def _take_away(
         return None
     target = f"{story.crm}:{kind}/..."
     voice.say(f'\n$ crm-bridge {operation} {target} --reason "{reason}" --code {code}')
-    _some(voice, found)
+    telling.some(voice, found)
     if free := _unblocked(voice, plan, found):
         plan = bridge.plan(operation, free, reason=reason, code=code, limit_share=1.0)
-    _show_plan(voice, plan, story.notes)
+    telling.plan(voice, plan, story.notes)
     if plan.confirm:
         voice.say(f"typed, since nothing brings these back: {plan.confirm}")
     receipt = bridge.apply(plan, confirm=plan.confirm)
-    _show_receipt(voice, receipt)
+    telling.receipt(voice, receipt)
     _check(voice, story, plan, receipt, changed(before, story.truth.records()))
     for touch in plan.touches:
         rule, why = touch.rule, f"the plan of {operation} named it"
@@ -293,9 +254,9 @@ def _bring_back(voice: Voice, bridge: Bridge, story: Story, taken: Receipt) -> N
     option = " --remake" if remake else ""
     voice.say(f"\n$ crm-bridge restore {taken.run}{option}     # what {taken.operation.value} took")
     plan = bridge.plan("restore", taken, remake=remake)
-    _show_plan(voice, plan, story.notes)
+    telling.plan(voice, plan, story.notes)
     receipt = bridge.apply(plan, confirm=plan.confirm)
-    _show_receipt(voice, receipt)
+    telling.receipt(voice, receipt)
     receipt = _person(voice, bridge, story, receipt)
     for came in receipt.outcomes:
         if came.new_ref is not None:
@@ -329,7 +290,7 @@ def _person(voice: Voice, bridge: Bridge, story: Story, receipt: Receipt) -> Rec
         story.truth.person("restore", kind, ids)
     voice.say(f"\n$ crm-bridge verify {receipt.run}")
     receipt = bridge.verify(receipt.run)
-    _show_receipt(voice, receipt)
+    telling.receipt(voice, receipt)
     return receipt
 
 
@@ -346,88 +307,7 @@ def _remember_ids(bridge: Bridge, story: Story, start: dict[Key, Any]) -> None:
             story.ids.setdefault((kind, old), (new.kind, new.id))
 
 
-# --- what is shown -------------------------------------------------------------------------------
-
-
-def _some(voice: Voice, found: Sequence[Record]) -> None:
-    from crm_bridge.cli.look import brief
-
-    for record in found[:2]:
-        voice.say(f"  {brief(record)[:160]}")
-    if len(found) > 2:
-        voice.say(f"  and {len(found) - 2} more")
-
-
-def _show_plan(voice: Voice, plan: Plan, told: set[str]) -> None:
-    from crm_bridge.cli import show
-
-    if voice.json:
-        voice.line(lines.plan(plan), flush=True)
-    else:
-        show.plan(voice, plan, told=told)
-
-
-def _show_receipt(voice: Voice, receipt: Receipt) -> None:
-    from crm_bridge.cli import show
-
-    if not voice.json:
-        show.receipt(voice, receipt)
-        return
-    for came in receipt.outcomes:
-        voice.line(lines.outcome(receipt.run, came))
-    voice.line(lines.receipt(receipt), flush=True)
-
-
 def _count(story: Story, receipt: Receipt) -> None:
     told = story.told.setdefault(receipt.operation.value, {})
     for verdict, count in receipt.counts.items():
         told[verdict.value] = told.get(verdict.value, 0) + count
-
-
-def _prove(voice: Voice, story: Story, proof: Proof) -> None:
-    different = [
-        {"ref": f"{story.crm}:{d.kind}/{d.id}", "what": d.what, "was": d.was, "is": d.now,
-         "named": d.named or None}
-        for d in proof.different
-    ]
-    if voice.json:
-        voice.line(
-            {"type": "proof", "crm": story.crm, "records": proof.records, "equal": proof.equal,
-             "different": different}, flush=True,
-        )
-    named = [d for d in proof.different if d.named]
-    rest = [d for d in proof.different if not d.named]
-    voice.say(
-        f"\nproof: {proof.records} records read from the simulator's own truth and compared field "
-        f"by field:\n{proof.equal} equal, {len(named)} difference(s) that the plans had named, "
-        f"{len(rest)} that nobody named"
-        + (f"; {len(story.ids)} record(s) live on under a new id" if story.ids else "")
-    )
-    for each in (rest or named)[:5]:
-        voice.say(
-            f"  {each.kind}/{each.id} {shown(each.what, 60)}: was {_value(each.was)}, is "
-            f"{_value(each.now)}" + (f" ({shown(each.named, 100)})" if each.named else "")
-        )
-    if rest:
-        story.wrong.append(f"{story.crm}: {len(rest)} difference(s) that no plan named")
-
-
-def _value(value: Any) -> str:
-    return "nothing" if value is None else f"{shown(value, 60)!r}"
-
-
-def _summary(voice: Voice, proofs: Sequence[tuple[Story, Proof]]) -> None:
-    from crm_bridge.cli import show
-
-    _heading(voice, "there and back again")
-    show.table(
-        voice, ("vendor", "void", "archive", "delete", "restore", "records", "equal", "proof"),
-        (
-            (story.profile.title,
-             *(show.counts(story.told[o]) if o in story.told else "not offered"
-               for o in ("void", "archive", "delete", "restore")),
-             proof.records, proof.equal, "holds" if proof.holds and not story.wrong else "FAILS")
-            for story, proof in proofs
-        ),
-    )
-    voice.say("next: crm-bridge simulator --write-config crm_bridge.toml, and try it by hand")

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote
 
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import Executable, Row, create_engine
+from sqlalchemy import Executable, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -168,7 +168,7 @@ class Connection:
         result = self._sql.exec_driver_sql(text, values)
         return result.fetchall() if result.returns_rows else ()
 
-    def read(self, statement: Executable, doing: str = "read") -> Sequence[Row[Any]]:
+    def read(self, statement: Executable, doing: str = "read") -> Sequence[Any]:
         """All rows of a bounded query; no cursor stays open, so that the next append finds no reader."""
         with self.telling(doing):
             return self._sql.execute(statement).fetchall()

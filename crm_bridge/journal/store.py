@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, select
 
 from crm_bridge.errors import JournalError
 from crm_bridge.journal import chain, checking, export, opening, pages, place, tables
@@ -456,13 +456,13 @@ class Journal:
                 return
             after = rows[-1].n
 
-    def _row(self, n: int) -> Row[Any]:
+    def _row(self, n: int) -> Any:
         found = self._connection.read(select(tables.entries).where(_ENTRIES.n == n))
         if not found:
             raise JournalError(f"entry {n} is missing.", detail="Run 'crm-bridge journal check'.")
         return found[0]
 
-    def _written(self, row: Row[Any]) -> Written:
+    def _written(self, row: Any) -> Written:
         try:
             body = pages.unwrap(row.body)
             at = _EPOCH + row.at * _MICROSECOND
