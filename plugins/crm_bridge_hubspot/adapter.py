@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,7 +35,7 @@ from crm_bridge.kit import (
     is_loopback,
 )
 from crm_bridge_hubspot import checks, setting_up
-from crm_bridge_hubspot.conditions import Filter, checked, filters, meets
+from crm_bridge_hubspot.finding import Finder
 from crm_bridge_hubspot.kinds import ASSOCIATIONS, OBJECTS, PRIOR_ID, object_type
 from crm_bridge_hubspot.login import Login
 from crm_bridge_hubspot.portal import Portal
@@ -44,13 +43,13 @@ from crm_bridge_hubspot.profile import (
     CASCADES,
     PATH_VERSIONS,
     PROFILE,
-    READ_BATCH,
+    READ,
     SEARCH,
     TIES_BATCH,
     rule,
 )
 from crm_bridge_hubspot.reading import Reader, parts
-from crm_bridge_hubspot.schema import KindSchema, Schema, computed, rows
+from crm_bridge_hubspot.schema import Schema, computed, rows
 from crm_bridge_hubspot.troubles import judged
 from crm_bridge_hubspot.wire import ROUTES, Answer, ClientDoor, Door, PlainDoor, Pool, Query
 from crm_bridge_hubspot.writing import (
@@ -64,14 +63,6 @@ from crm_bridge_hubspot.writing import (
     tied,
     updated,
 )
-
-PAGE = 100
-"""Records of one list page; more is refused."""
-SEARCH_PAGE = 200
-"""Records of one search page; a search gives no more than 10,000 in all, so pages go by id."""
-MOST_FOUND = 10_000
-SHORT_QUERY = 1500
-"""Characters of property names that a GET may carry; HubSpot refuses long URLs with 414."""
 
 
 class HubspotSettings(Settings, kw_only=True, frozen=True):
@@ -116,6 +107,7 @@ class HubspotAdapter(Adapter):
         )
         self._schema = Schema(self._ask)
         self._reader = Reader(crm, self._ask, self._schema, lambda: self._now)
+        self._finder = Finder(self._ask, self._schema, self._reader)
         self._portal = Portal(self._ask, self._login, is_loopback(base))
 
     @classmethod
@@ -152,21 +144,14 @@ class HubspotAdapter(Adapter):
             raise Rejected(f"HubSpot keeps no state {state}; ask by the marked property.")
         if native is not None and (where or state is not State.LIVE):
             raise Rejected("a query of HubSpot's own stands alone, and finds live records only.")
-        schema = self._schema.of(kind)
-        checked(schema, where, fields)
-        names = sorted({*fields, *(c.field for c in where)} if fields else schema.properties)
-        archived = state is State.DELETED
-        for record in self._pages(schema, where, native, names, archived):
-            if record.state is state and all(meets(schema, record.fields, c) for c in where):
-                kept = {k: v for k, v in record.fields.items() if not fields or k in fields}
-                yield replace(record, fields=kept)
+        return self._finder.records(kind, where, state is State.DELETED, native, fields)
 
     def read(self, batch: Batch) -> Iterator[Record]:
         """Read whole, with associations; the bin is looked into for what is not live."""
         return self._reader.records(batch.kind, batch.ids)
 
     def delete(self, batch: Batch) -> Iterable[Outcome]:
-        """Into the recycling bin (HubSpot's word is archive); the 204 names nobody and proves nothing."""
+        """Into the recycling bin (HubSpot says archive); the 204 names nobody, proves nothing."""
         self._tell(batch, "archive", (batch.kind,), ids_body(batch.refs))
         return [done(ref) for ref in batch]
 
@@ -180,7 +165,7 @@ class HubspotAdapter(Adapter):
         """Write properties, each record its own.
 
         A lifecycle stage that would move back is emptied by this request and told to be sent again:
-        HubSpot takes an earlier stage only from an empty one, and one request carries one of the two.
+        HubSpot takes an earlier stage only from an empty one, and a request carries one of both.
         """
         kind = changes[0].ref.kind
         back = self._backward(kind, changes)
@@ -190,13 +175,14 @@ class HubspotAdapter(Adapter):
             if outcome.ref.id in back and outcome.verdict == "done":
                 yield failed(
                     outcome.ref, "cleared",
-                    f"{LIFECYCLE} moves forward only; it was emptied, to be set next.", passing=True,
+                    f"{LIFECYCLE} moves forward only; it was emptied, to be set next.",
+                    passing=True,
                 )  # fmt: skip
             else:
                 yield outcome
 
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
-        """Make anew, each with the id that it had in a unique property: a second remake is refused."""
+        """Make anew, each with its old id in a unique property: a second remake is refused."""
         kind = records[0].ref.kind
         schema = self._schema.of(kind)
         if PRIOR_ID not in schema.properties:
@@ -221,7 +207,7 @@ class HubspotAdapter(Adapter):
                 yield from tied(part, told)
 
     def spell_kind(self, kind: str) -> str:
-        """A kind by its plural: from an alias, a singular or a type id; custom objects by `2-123`."""
+        """A kind by its plural, from alias, singular or type id; custom objects by `2-123`."""
         kind = super().spell_kind(kind)
         return object_type(self._schema.known_spelling(kind) or kind).name
 
@@ -247,7 +233,7 @@ class HubspotAdapter(Adapter):
         if rule not in CASCADES or rule.effect not in checks.MAY_GO:
             return
         ids = sorted(self._hanging(batch, rule))
-        for part in parts(ids, READ_BATCH):
+        for part in parts(ids, READ):
             for record in self._reader.records(rule.child, part):
                 if record.state is State.LIVE:
                     yield record
@@ -292,7 +278,7 @@ class HubspotAdapter(Adapter):
         return f"https://{me.ui}/contacts/{me.org}/record/{type_id}/{ref.id}"
 
     def abilities(self) -> Profile:
-        """Without what scopes or missing properties rule out; with the portal's computed ones named."""
+        """Without what scopes or missing properties rule out; the portal's computed ones named."""
         scopes = self._portal.scopes()
         seen = self._schema.seen(one.name for one in OBJECTS)
         keep = tuple(
@@ -323,7 +309,7 @@ class HubspotAdapter(Adapter):
         return setting_up.prepare(self._ask, self._tell, self._schema)
 
     def examine(self) -> Iterable[tuple[str, bool, str]]:
-        """Account, scopes, sensitivity classes, marker, path version and end dates, quota."""
+        """Account, scopes, sensitivity classes, marker, path version and announced end dates."""
         account = self.whoami()
         me = self._portal.known() or self._portal.ask()
         yield setting_up.account_line(me.details, me.org, account.name)
@@ -337,14 +323,13 @@ class HubspotAdapter(Adapter):
         yield setting_up.version_line(
             self._settings.path_version, self._login.renewable, account.now
         )
-        yield setting_up.quota_line(account.quota)
 
     def renew(self) -> None:
         """Get another access token; only OAuth has one to give."""
         self._login.renew()
 
     def whoami(self) -> Account:
-        """The portal by HubSpot's own word, its kind, its clock, what is left of the day, its rates."""
+        """The portal by HubSpot's own word: its kind, its clock, its day's calls, its rates."""
         self._schema.forget()
         me = self._portal.ask()
         self._schema.custom()
@@ -391,10 +376,11 @@ class HubspotAdapter(Adapter):
             self._limits = told
 
     def _marks(self, kind: str, operation: Operation) -> Mapping[str, Any]:
+        """The fields that mark a kind so: the settings' own, else the profile's."""
         for name, by in self._settings.marks.items():
-            if name == kind or self.profile.aliases.get(name) == kind:
-                if found := by.get(operation.value):
-                    return found
+            own = self.profile.aliases.get(name, name)
+            if own == kind and by.get(operation.value):
+                return by[operation.value]
         return self.profile.marks_for(kind, operation)
 
     def _backward(self, kind: str, changes: Sequence[Change]) -> set[str]:
@@ -417,83 +403,3 @@ class HubspotAdapter(Adapter):
             for _, link in self._reader.pair(batch.kind, rule.child, batch.ids)
             if rule.via in (link.name, checks.ANY_TYPE)
         }
-
-    def _pages(
-        self, schema: KindSchema, where: Sequence[Condition], native: str | None,
-        names: Sequence[str], archived: bool,
-    ) -> Iterator[Record]:  # fmt: skip
-        kind = schema.kind
-        narrowed = [] if archived else filters(schema, where)
-        if native is not None:
-            pages = self._native(kind, native)
-        elif narrowed:
-            pages = self._searched(kind, narrowed)
-        elif sum(map(len, names)) + len(names) < SHORT_QUERY:
-            for page in self._listed(kind, names, archived):
-                yield from (self._reader.record(kind, row) for row in page)
-            return
-        else:
-            listed = self._listed(kind, ["hs_object_id"], archived)
-            pages = ([str(row.get("id")) for row in page] for page in listed)
-        for ids in pages:
-            for part in parts(ids, READ_BATCH):
-                found = self._reader.batch(kind, part, names, archived)
-                yield from (self._reader.record(kind, row) for row in found.rows.values())
-
-    def _listed(
-        self, kind: str, names: Sequence[str], archived: bool
-    ) -> Iterator[list[dict[str, Any]]]:
-        after: str | None = None
-        while True:
-            query = [("limit", str(PAGE)), ("archived", "true" if archived else "false")]
-            query += [("properties", name) for name in names]
-            query += [("after", after)] if after else []
-            told = self._ask("page", (kind,), query)
-            yield rows(told)
-            after = ((told.get("paging") or {}).get("next") or {}).get("after")
-            if not after:
-                return
-
-    def _searched(self, kind: str, narrowed: Sequence[Filter]) -> Iterator[list[str]]:
-        """Pages by id and not by cursor, so that 10,000 are no end."""
-        last = "0"
-        while True:
-            beyond = {"propertyName": "hs_object_id", "operator": "GT", "value": last}
-            told = self._ask("search", (kind,), (), {
-                "filterGroups": [{"filters": [*narrowed, beyond]}],
-                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-                "properties": ["hs_object_id"], "limit": SEARCH_PAGE,
-            })  # fmt: skip
-            ids = sorted((str(row.get("id")) for row in rows(told)), key=int)
-            if not ids:
-                return
-            yield ids
-            if len(ids) < SEARCH_PAGE:
-                return
-            last = ids[-1]
-
-    def _native(self, kind: str, native: str) -> Iterator[list[str]]:
-        try:
-            body = json.loads(native)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict) or set(body) - {"filterGroups", "query", "sorts"}:
-            raise Rejected(
-                "HubSpot's own query is the JSON body of a search.",
-                detail='Such as {"filterGroups": [{"filters": [...]}]} or {"query": "acme"}.',
-            )
-        after: str | None = None
-        while True:
-            more = {"properties": ["hs_object_id"], "limit": SEARCH_PAGE}
-            told = self._ask(
-                "search", (kind,), (), {**body, **more, **({"after": after} if after else {})}
-            )
-            if (told.get("total") or 0) > MOST_FOUND:
-                raise Rejected(
-                    f"this query finds {told['total']} records, and HubSpot gives {MOST_FOUND} of "
-                    "one query at most.", detail="Narrow it, or ask by --where.",
-                )  # fmt: skip
-            yield [str(row.get("id")) for row in rows(told)]
-            after = ((told.get("paging") or {}).get("next") or {}).get("after")
-            if not after:
-                return

@@ -1,4 +1,4 @@
-"""What can be said before anything is touched: rights, marks, e-mails in use, what no snapshot holds."""
+"""What can be said before anything is touched: rights, marks, e-mails in use, lasting losses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from crm_bridge.kit import (
     skipped,
 )
 from crm_bridge_hubspot.kinds import PRIOR_ID, object_type
-from crm_bridge_hubspot.profile import READ_BATCH
+from crm_bridge_hubspot.profile import BATCH
 from crm_bridge_hubspot.reading import MERGED
 from crm_bridge_hubspot.schema import Ask, KindSchema, Schema, rows
 
@@ -39,7 +39,7 @@ def allowed(row: Capability, scopes: frozenset[str] | None) -> bool:
     if row.kinds:
         return any(scopes & set(object_type(kind).write) for kind in row.kinds)
     return any(
-        s.endswith(".write") and s.startswith("crm.objects.") or s in ("tickets", "e-commerce")
+        (s.endswith(".write") and s.startswith("crm.objects.")) or s in ("tickets", "e-commerce")
         for s in scopes
     )
 
@@ -131,7 +131,7 @@ def not_captured(schema: Schema, kind: str, records: Sequence[Record]) -> Iterat
     if kind == "calls" and recorded:
         yield Finding(
             Severity.WARNING, "not_captured",
-            f"the recordings of {len(recorded)} call(s) are deleted for good.",
+            "the recordings of calls are deleted for good.",
             "HubSpot restores a call without its recording.", len(recorded),
             tuple(recorded[:_FEW]),
         )  # fmt: skip
@@ -157,10 +157,10 @@ def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding]:
         if record.state is State.DELETED and isinstance(email, str) and email:
             held.setdefault(email.lower(), []).append(record.ref)
     emails, blocked = sorted(held), list[RecordRef]()
-    for start in range(0, len(emails), READ_BATCH):
+    for start in range(0, len(emails), BATCH):
         told = ask(
             "read", ("contacts",), [("archived", "false")],
-            {"idProperty": "email", "inputs": [{"id": e} for e in emails[start:start + READ_BATCH]],
+            {"idProperty": "email", "inputs": [{"id": e} for e in emails[start:start + BATCH]],
              "properties": ["email", "hs_additional_emails"], "propertiesWithHistory": []},
         )  # fmt: skip
         for row in rows(told):
@@ -171,12 +171,12 @@ def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding]:
     if blocked:
         yield Finding(
             Severity.WARNING, "blocked",
-            f"the e-mail of {len(blocked)} deleted contact(s) is held by an active contact.",
+            "the e-mail of deleted contacts is held by an active contact.",
             "HubSpot's page refuses to restore these until that contact gives the e-mail up.",
             len(blocked), tuple(blocked[:_FEW]),
         )  # fmt: skip
 
 
 def moves_back(order: Sequence[str], now: Any, wanted: str) -> bool:
-    """Whether a stage lies before the one that stands; one that is not in the order is left to HubSpot."""
+    """Whether a stage lies before the one that stands; one of another order is left to HubSpot."""
     return now in order and wanted in order and order.index(wanted) < order.index(str(now))

@@ -1,8 +1,8 @@
 """Typed conditions, twice: as HubSpot's search filters, and judged here exactly.
 
 A search only narrows: HubSpot compares text without regard to case, splits it into words, and its
-index lags (https://developers.hubspot.com/docs/api-reference/2026-03/crm/search-the-crm). So what it finds is
-read by id and judged here, and what it cannot ask exactly is not asked of it.
+index lags. So what it finds is read by id and judged here, and what it cannot ask exactly is not
+asked of it. https://developers.hubspot.com/docs/api-reference/2026-03/crm/search-the-crm
 """
 
 from __future__ import annotations

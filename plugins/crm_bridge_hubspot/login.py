@@ -1,8 +1,8 @@
 """How we log in: a static token (service key, private app), or OAuth with a refresh token.
 
 Static tokens do not expire by the hour and cannot be renewed by us. OAuth access tokens hold for 30
-minutes (https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide); all parameters travel in the
-body.
+minutes, and all parameters travel in the body
+(https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Login:
         if token is None and not oauth:
             raise SettingsError(
                 "HubSpot needs a login.",
-                detail="Name token (a service key or a private app's), or client_id, client_secret "
-                "and refresh_token of an OAuth app.",
+                detail="Name access_token (a service key or a private app's), or client_id, "
+                "client_secret and refresh_token of an OAuth app.",
             )
         self.renewable = token is None
         self._token, self._client_id = token, client_id

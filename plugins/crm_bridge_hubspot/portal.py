@@ -101,7 +101,7 @@ class Portal:
         return frozenset(map(str, listed)) if isinstance(listed, list) else None
 
     def quota(self, limits: Mapping[str, str], now: datetime) -> Quota | None:
-        """What is left today, by the headers of the last answer, or by the usage of private apps."""
+        """What is left today, by the last answer's headers, or by the usage of private apps."""
         limit = _number(limits, "x-hubspot-ratelimit-daily")
         left = _number(limits, "x-hubspot-ratelimit-daily-remaining")
         if limit is not None and left is not None:

@@ -57,13 +57,17 @@ SUNSET: Final = {
     "v3 paths": date(2027, 9, 1),
     "OAuth v1": date(2027, 2, 16),
 }
-"""The days from which HubSpot supports these no longer (SUNSETS). Of v3 it names the month alone."""
+"""The days from which HubSpot supports these no longer (SUNSETS); of v3 it names the month."""
 
 PATH_VERSIONS: Final = ("v3", "2026-03", "2026-09")
 """Path versions that can be chosen; the two dated ones are generally available (SUNSETS)."""
 
-READ_BATCH: Final = 100
+BATCH: Final = 100
 """Records that one `batch/read`, `batch/update`, `batch/create`, `batch/archive` takes."""
+READ: Final = 500
+"""Records that we read at once: five `batch/read`, and a call for each kind that links lead to."""
+READ_CALLS: Final = 20
+"""Calls that one such read makes: fifteen kinds are linked with, where a portal has no others."""
 LINKS_BATCH: Final = 1000
 """Records that one associations `batch/read` takes since 2025-02-10
 (https://developers.hubspot.com/changelog/bug-fix-batch-read-limit-for-hubspot-associations-api)."""
@@ -71,43 +75,44 @@ TIES_BATCH: Final = 2000
 """Pairs that one associations `batch/create` takes."""
 
 SEARCH: Final = "search"
-"""The interface whose calls are counted alone: five a second for a whole portal."""
+"""The interface whose calls are counted alone: five a second for a whole portal, with every other
+app that searches in it; we take four."""
 
-SEARCH_RATE: Final = Rate(calls=5, seconds=1, interface=SEARCH)
+SEARCH_RATE: Final = Rate(calls=4, seconds=1, interface=SEARCH)
 RATES: Final = (Rate(calls=100, seconds=10), SEARCH_RATE)
-"""The rates of the smallest plan; an account tells its own by the headers of its answers (LIMITS)."""
+"""The rates of the smallest plan (LIMITS); a portal tells its own by its answers' headers."""
 
 _THERE: Final = (State.LIVE, State.VOIDED, State.ARCHIVED)
 _AS_IT_WAS: Final = RecoveryWindow(Undo.SAME_ID)
 _IN_THE_BIN: Final = RecoveryWindow(Undo.BY_HAND, BIN_DAYS, guaranteed=True)
 
 _MARK: Final = (
-    "HubSpot has no such state; crm_bridge_status is written (crm-bridge setup makes it), or fields "
-    "named in the settings. Workflows that watch a marked field do run; on 2026-09 paths "
+    "HubSpot has no such state; crm_bridge_status is written (crm-bridge setup makes it), or "
+    "fields named in the settings. Workflows that watch a marked field do run; on 2026-09 paths "
     "an administrator's rules for required properties apply to the write."
 )
 _DELETE: Final = (
-    "HubSpot's word is archive. Associated records stay, their associations go. Only a person brings "
-    "it back, in the recycling bin, with account access and the right to add and edit users; static "
-    "list memberships and call recordings never come back."
+    "HubSpot's word is archive. Associated records stay, their associations go. Only a person "
+    "brings it back, in the recycling bin, with account access and the right to add and edit "
+    "users; static list memberships and call recordings never come back."
 )
 _PURGE: Final = (
-    "The contact, its activities' links and its associations go for good, at once for users and within "
-    "30 days in HubSpot's stores; its e-mail is put on a blocklist, so that pages and imports refuse "
-    "to add the person again. It is asked for by record id and never by e-mail."
+    "The contact, its activities' links and its associations go for good, at once for users and "
+    "within 30 days in HubSpot's stores; its e-mail is put on a blocklist, so that pages and "
+    "imports refuse to add the person again. It is asked for by record id and never by e-mail."
 )
 _NO_PURGE: Final = (
-    "HubSpot's API purges contacts only. Delete it: HubSpot purges it by itself 90 days later, and a "
-    "person can do so at once in the recycling bin (Permanently delete)."
+    "HubSpot's API purges contacts only. Delete it: HubSpot purges it by itself 90 days later, "
+    "and a person can do so at once in the recycling bin (Permanently delete)."
 )
 _BY_HAND: Final = (
-    "No call of HubSpot's restores a record. A person does, in the recycling bin, within 90 days; a "
-    "contact only while no active contact holds its e-mail."
+    "No call of HubSpot's restores a record. A person does, in the recycling bin, within 90 days; "
+    "a contact only while no active contact holds its e-mail."
 )
 _REMADE: Final = (
     "Lost: id, creation date and source, property history, list memberships, recordings, form and "
-    "e-mail history, marketing status. A remade contact takes the e-mail, and the recycling bin then "
-    "refuses to restore the original. One whose person was erased must not be made anew."
+    "e-mail history, marketing status. A remade contact takes the e-mail, and the recycling bin "
+    "then refuses to restore the original. One whose person was erased must not be made anew."
 )
 
 
@@ -119,23 +124,23 @@ _WRITES: Final = ("crm.objects.<kind>.write",)
 
 CAPABILITIES: Final = (
     _row(Operation.VOID, Support.MARKED, CONTACTS_GUIDE, takes=(State.LIVE,), gives=State.VOIDED,
-         batch=READ_BATCH, window=_AS_IT_WAS, needs=_WRITES, means="batch/update", note=_MARK),
+         batch=BATCH, window=_AS_IT_WAS, needs=_WRITES, means="batch/update", note=_MARK),
     _row(Operation.ARCHIVE, Support.MARKED, CONTACTS_GUIDE, takes=(State.LIVE,),
-         gives=State.ARCHIVED, batch=READ_BATCH, window=_AS_IT_WAS, needs=_WRITES,
+         gives=State.ARCHIVED, batch=BATCH, window=_AS_IT_WAS, needs=_WRITES,
          means="batch/update", note=_MARK),
     _row(Operation.DELETE, Support.NATIVE, BATCH_ARCHIVE, takes=_THERE, gives=State.DELETED,
-         batch=READ_BATCH, window=_IN_THE_BIN, needs=_WRITES, means="batch/archive", note=_DELETE),
+         batch=BATCH, window=_IN_THE_BIN, needs=_WRITES, means="batch/archive", note=_DELETE),
     _row(Operation.PURGE, Support.NATIVE, GDPR_CALL, kinds=("contacts",), takes=_THERE,
          gives=State.GONE, batch=1, needs=("crm.objects.contacts.write",), means="gdpr-delete",
-         note=_PURGE + " Whether it takes a contact out of the bin nobody says; a person can there."),
+         note=f"{_PURGE} Whether it takes a contact out of the bin nobody says; a person can."),
     _row(Operation.PURGE, Support.NEVER, CONTACTS_GUIDE, note=_NO_PURGE),
     _row(Operation.RESTORE, Support.MARKED, CONTACTS_GUIDE, takes=(State.VOIDED, State.ARCHIVED),
-         gives=State.LIVE, batch=READ_BATCH, needs=_WRITES, means="batch/update",
+         gives=State.LIVE, batch=BATCH, needs=_WRITES, means="batch/update",
          note="The marked fields get their old values back, exactly."),
     _row(Operation.RESTORE, Support.BY_HAND, BIN, takes=(State.DELETED,), gives=State.LIVE,
          note=_BY_HAND),
     _row(Operation.RESTORE, Support.REMADE, CONTACTS_GUIDE, takes=(State.DELETED, State.GONE),
-         gives=State.LIVE, batch=READ_BATCH, needs=_WRITES, means="batch/create", note=_REMADE),
+         gives=State.LIVE, batch=BATCH, needs=_WRITES, means="batch/create", note=_REMADE),
 )  # fmt: skip
 
 _ACTIVITIES: Final = ("calls", "emails", "meetings", "notes", "tasks")
@@ -144,7 +149,7 @@ PARENTS: Final = ("contacts", "companies", "deals", "tickets")
 
 
 _UNSAID: Final = (("deals", "line_items"), ("deals", "quotes"))
-"""Pairs of which nobody says whether the other record outlives a delete; they are kept to be safe."""
+"""Pairs of which nobody says whether the other record outlives a delete; kept to be safe."""
 
 
 def rule(kind: str, child: str, via: str) -> CascadeRule:
@@ -183,7 +188,7 @@ VENDOR_SET: Final = (
     "hs_object_source_user_id", "hs_created_by_user_id", "hs_updated_by_user_id",
     "hs_merged_object_ids", "hs_calculated_merged_vids", PRIOR_ID,
 )  # fmt: skip
-"""Properties that HubSpot writes on every kind, and the one that tells what a record was made from."""
+"""Properties that HubSpot writes on every kind, and ours for the id that a record had."""
 
 PROFILE: Final = Profile(
     vendor="hubspot",
@@ -201,12 +206,13 @@ PROFILE: Final = Profile(
     vendor_set=VENDOR_SET,
     rates=RATES,
     lanes=8,
-    read_batch=READ_BATCH,
+    read_batch=READ,
+    read_calls=READ_CALLS,
     id_grammar=r"[1-9][0-9]{0,18}",
     hosts=("hubapi.com",),
     notes=(
-        ("vendor_note", "what HubSpot's API calls archive is a delete here: 90 days in the recycling "
-         "bin, and only a person can restore it."),
+        ("vendor_note", "what HubSpot's API calls archive is a delete here: 90 days in the "
+         "recycling bin, and only a person can restore it."),
     ),
     source=LIMITS,
 )  # fmt: skip

@@ -17,7 +17,7 @@ from crm_bridge.kit import (
     Unreachable,
     is_empty,
 )
-from crm_bridge_hubspot.profile import BIN_DAYS, LINKS_BATCH, READ_BATCH
+from crm_bridge_hubspot.profile import BATCH, BIN_DAYS, LINKS_BATCH
 from crm_bridge_hubspot.schema import Ask, Schema, rows
 from crm_bridge_hubspot.troubles import NOT_FOUND, code_of
 
@@ -71,14 +71,14 @@ class Reader:
         """Read records whole, with their associations, each once.
 
         Live ones first; what is not among them is looked for in the recycling bin, and what is not
-        there either by its path, which alone surely tells a merged record from one that never was
-        (https://developers.hubspot.com/changelog/updated-merge-functionality-for-contacts-and-companies).
+        there either by its path, which alone surely tells a merged record from one that never was:
+        https://developers.hubspot.com/changelog/updated-merge-functionality-for-contacts-and-companies
         """
         wanted = list(dict.fromkeys(ids))
         names = sorted(self.schema.of(kind).properties)
         live: dict[str, Row] = {}
         missing: list[str] = []
-        for part in parts(wanted, READ_BATCH):
+        for part in parts(wanted, BATCH):
             found = self.batch(kind, part, names, archived=False)
             live |= found.rows
             missing += found.missing
@@ -87,7 +87,7 @@ class Reader:
         links = self.links(kind, sorted(live)) if live else {}
         for id, row in live.items():
             yield self.record(kind, row, links.get(id, ()))
-        for part in parts(missing, READ_BATCH):
+        for part in parts(missing, BATCH):
             yield from self._hidden(kind, part, names)
 
     def _hidden(self, kind: str, ids: Sequence[str], names: Sequence[str]) -> Iterator[Record]:
@@ -237,7 +237,7 @@ def _missing(told: Row) -> Iterator[str]:
     """The ids that a 207 says are not there; one entry lists them all.
 
     Raises:
-        Unreachable: Some could not be read for another reason, which says nothing of their being there.
+        Unreachable: Some could not be read for another reason, which proves nothing.
     """
     for error in told.get("errors") or ():
         if not isinstance(error, dict) or error.get("category") != NOT_FOUND:

@@ -17,7 +17,7 @@ from crm_bridge_hubspot.wire import Query
 
 SENSITIVITIES: Final = ("non_sensitive", "sensitive", "highly_sensitive")
 """The classes of `dataSensitivity`. The list shows the first alone unless asked; the others need
-scopes such as `crm.objects.contacts.sensitive.read.v2` (HubSpot's published OpenAPI, properties v3)."""
+scopes such as `crm.objects.contacts.sensitive.read.v2` (HubSpot's OpenAPI of properties, v3)."""
 
 Ask = Callable[[str, Sequence[str], Query, Any], Any]
 """One read through the gate: a route's name, kinds, query, body."""
@@ -95,6 +95,7 @@ class Schema:
 
     ask: Ask
     _kinds: dict[str, KindSchema] = field(default_factory=dict)
+    _plain: dict[str, KindSchema] = field(default_factory=dict)
     _custom: tuple[CustomKind, ...] | None = None
     _no_pairs: set[tuple[str, str]] = field(default_factory=set)
     _closed_pairs: set[tuple[str, str]] = field(default_factory=set)
@@ -104,6 +105,7 @@ class Schema:
         """Ask anew from now on."""
         with self._lock:
             self._kinds.clear()
+            self._plain.clear()
             self._custom = None
             self._no_pairs.clear()
             self._closed_pairs.clear()
@@ -120,21 +122,29 @@ class Schema:
                 self._kinds[kind] = self._asked(kind)
             return self._kinds[kind]
 
+    def plain(self, kind: str) -> KindSchema:
+        """The properties of the first class alone: one call, where the others do not matter."""
+        with self._lock:
+            if kind not in self._plain:
+                found = {one.name: one for one in self._class(kind, SENSITIVITIES[0])}
+                self._plain[kind] = KindSchema(kind, found)
+            return self._plain[kind]
+
     def _asked(self, kind: str) -> KindSchema:
-        found: dict[str, PropertyDef] = {}
+        found = dict(self.plain(kind).properties)
         skipped = []
-        for sensitivity in SENSITIVITIES:
-            query = [("archived", "false"), ("dataSensitivity", sensitivity)]
+        for sensitivity in SENSITIVITIES[1:]:
             try:
-                told = self.ask("properties", (kind,), query, None)
+                found |= {one.name: one for one in self._class(kind, sensitivity)}
             except (Unauthorized, Rejected) as error:
-                if sensitivity == SENSITIVITIES[0] or getattr(error, "renewable", False):
+                if getattr(error, "renewable", False):
                     raise
                 skipped.append(sensitivity)
-                continue
-            for one in _definitions(told):
-                found[one.name] = one
         return KindSchema(kind, found, tuple(skipped))
+
+    def _class(self, kind: str, sensitivity: str) -> list[PropertyDef]:
+        query = [("archived", "false"), ("dataSensitivity", sensitivity)]
+        return list(_definitions(self.ask("properties", (kind,), query, None)))
 
     def custom(self) -> tuple[CustomKind, ...]:
         """The portal's custom objects; none where the token may not see them."""
@@ -178,11 +188,11 @@ class Schema:
         return sorted(other for one, other in self._closed_pairs if one == kind)
 
     def seen(self, kinds: Iterable[str]) -> dict[str, KindSchema]:
-        """The schemas of those of these kinds that the token may see."""
+        """The properties of the first class, of those of these kinds that the token may see."""
         found = {}
         for kind in kinds:
             try:
-                found[kind] = self.of(kind)
+                found[kind] = self.plain(kind)
             except (Unauthorized, Rejected) as error:
                 if getattr(error, "renewable", False):
                     raise

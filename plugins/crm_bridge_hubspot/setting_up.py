@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from crm_bridge.kit import Finding, Quota, Rejected, Severity, Unauthorized
+from crm_bridge.kit import Finding, Rejected, Severity, Unauthorized
 from crm_bridge_hubspot.kinds import GROUP, MARKER, PRIOR_ID, REASON, object_type
 from crm_bridge_hubspot.profile import PROFILE, SUNSET
 from crm_bridge_hubspot.schema import Ask, PropertyDef, Schema
@@ -38,7 +38,7 @@ DEFINITIONS: Final[Mapping[str, Mapping[str, Any]]] = {
         "description": "The id that a record had before crm_bridge made it anew.",
     },
 }  # fmt: skip
-"""What `POST /crm/v3/properties/{objectType}` takes; a name and a uniqueness can never be changed."""
+"""What `POST /crm/v3/properties/{objectType}` takes; name and uniqueness can never be changed."""
 
 _GROUP_BODY: Final = {"name": GROUP, "label": "CRM bridge", "displayOrder": -1}
 
@@ -191,11 +191,3 @@ def version_line(version: str, oauth: bool, now: datetime) -> Line:
     if over:
         words += f"; unsupported now: {', '.join(over)}; set path_version = \"2026-09\""
     return ("path version", not over, words)
-
-
-def quota_line(quota: Quota | None) -> Line:
-    """What is left of the day."""
-    if quota is None:
-        return ("quota", True, "HubSpot does not tell a daily limit for this login")
-    when = f", filled again at {quota.resets_at:%Y-%m-%d %H:%M} UTC" if quota.resets_at else ""
-    return ("quota", quota.left > 0, f"{quota.left} of {quota.limit} calls left today{when}")

@@ -1,7 +1,7 @@
 """What HubSpot's answers mean: a body, or one of the four errors.
 
-The shapes and statuses are those of https://developers.hubspot.com/docs/api-reference/error-handling. All
-fields of an error body are optional there, and some bodies are HTML or empty.
+Shapes and statuses: https://developers.hubspot.com/docs/api-reference/error-handling. All fields of
+an error body are optional there, and some bodies are HTML or empty.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOCK_SECONDS: Final = 2.0
 POLICY_SECONDS: Final = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 """How long the windows of the two fast limits are; `Retry-After` on a 429 is not documented."""
 MOVING_SECONDS: Final = 3600.0
-"""What a 477 means where it does not say: the account moves between data centres, for up to a day."""
+"""What a 477 without a time means: the account moves between data centres, for up to a day."""
 NOT_FOUND: Final = "OBJECT_NOT_FOUND"
 """The category of what HubSpot does not show."""
 SCHEMA_CODES: Final = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})

@@ -1,14 +1,15 @@
-"""The one seam for the path version: a request by its name, through the official client or beside it.
+"""The one seam for the path version: a request by its name, by the official client or beside it.
 
 `v3` goes through hubspot-api-client: its generic `crm.objects` APIs, made once and shared, with its
-pool taken out and ours put in. Dated paths, which that client cannot speak, go through the same pool
-directly. Traps of the client that are held here (version 12.0.0, read and measured):
+pool taken out and ours put in. Dated paths, which that client cannot speak, go through the same
+pool directly. Traps of the client that are held here (version 12.0.0, read and measured):
 
 - each access of `client.crm.x.y_api` makes a new pool: the api objects are kept;
 - there is no timeout: ours are explicit, and one deadline holds the whole request;
-- urllib3 repeats by itself even where no `Retry` is given: `Retry(0, redirect=False)` stands in each call;
-- its error class reads bodies as UTF-8, and dies of others: it is never reached, since our pool hands
-  over by itself what is no success;
+- urllib3 repeats by itself even where no `Retry` is given: `Retry(0, redirect=False)` stands in
+  each call;
+- its error class reads bodies as UTF-8, and dies of others: it is never reached, since our pool
+  hands over by itself what is no success;
 - `archived=True` travels as `True`: the word `true` is given as text;
 - its models cost five to ten times the transport: `_preload_content=False`, and our strict reader;
 - `client.api_request` has no timeout, no session and raises nothing: it is not used. Paths that the

@@ -33,6 +33,9 @@ _CODES: Final = {NOT_FOUND: "not_found", "CONFLICT": "taken", "OBJECT_ALREADY_EX
 """HubSpot's categories of a refused row, in our words."""
 
 
+_NO_PROPERTY: Final = "the portal has no such property any more"
+
+
 # --- values --------------------------------------------------------------------------------------
 
 
@@ -57,14 +60,14 @@ class Remake:
 
 
 def remake_of(record: Record, schema: KindSchema) -> Remake:
-    """What of a snapshot can be written again; the old id goes along, so that it is made once only."""
+    """What of a snapshot can be written again; the old id goes along, so that it is made once."""
     written: dict[str, str] = {}
     not_set: dict[str, str] = {}
     for name, value in record.fields.items():
         if is_empty(value) or name == PRIOR_ID:
             continue
         known = schema.properties.get(name)
-        refusal = "the portal has no such property any more" if known is None else known.refusal(value)
+        refusal = _NO_PROPERTY if known is None else known.refusal(value)
         if refusal is not None:
             not_set[name] = refusal
         else:
@@ -201,4 +204,5 @@ def _refused(told: Row, *names: str) -> dict[str, Row]:
 def _failed(ref: RecordRef, error: Row) -> Outcome:
     category = str(error.get("category") or "")
     words = " ".join(str(error.get("message") or "HubSpot refused it.").split())[:300]
-    return failed(ref, _CODES.get(category, "refused"), words, vendor_code=code_of(error) or category)
+    ours = _CODES.get(category, "refused")
+    return failed(ref, ours, words, vendor_code=code_of(error) or category)

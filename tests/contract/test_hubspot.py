@@ -1,4 +1,4 @@
-"""HubSpot's adapter keeps every promise, over real HTTP: `v3` by the client, `2026-09` beside it."""
+"""HubSpot's adapter keeps every promise over HTTP: `v3` by the client, `2026-09` beside it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from crm_bridge_hubspot.adapter import HubspotAdapter
 
 from crm_bridge.kit import Operation, Support
 from crm_bridge.simulator import serving
 from crm_bridge.testing.contract import SimulatedContract
 from crm_bridge.testing.ground import Ground, SimulatedGround
+from crm_bridge_hubspot.adapter import HubspotAdapter
 
 BLIND = frozenset(
     {(Operation.DELETE, Support.NATIVE), (Operation.PURGE, Support.NATIVE)}
@@ -19,6 +19,7 @@ BLIND = frozenset(
 """batch/archive and gdpr-delete answer 204 whatever the ids are."""
 
 FIELDS = {
+    "leads": ("hs_lead_name", "hs_lead_label"),
     "contacts": ("message", "account_number"),
     "companies": ("name", "account_number"),
     "deals": ("dealname", "amount"),
