@@ -39,6 +39,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Name to where it stands and what it does in one line: `--help` imports none of them."""
 
+NEXT: Final = {
+    "unreachable": "Check base_url and the network, and try again: crm-bridge doctor",
+    "busy": "Try again later: crm-bridge doctor tells what is left today.",
+    "unauthorized": "Check the login and its rights: crm-bridge doctor",
+    "rejected": "Check how the kind, the fields and the conditions are spelled.",
+}
+"""What to do next, for errors that a vendor's answer made and that say nothing of it themselves."""
+
 TRACE: Final = "CRM_BRIDGE_TRACEBACK"
 """Set in the environment, a fault of ours prints where it happened."""
 
@@ -136,7 +144,8 @@ def _run(words: list[str], voice: Voice) -> int:
     except Closed:
         return 0
     except BridgeError as error:
-        return _error(voice, error.exit_code, error.code, error.summary, error.detail)
+        detail = error.detail or NEXT.get(error.code, "")
+        return _error(voice, error.exit_code, error.code, error.summary, detail)
     except Exception as error:
         return _fault(voice, error)
 

@@ -14,7 +14,7 @@ from crm_bridge.cli.options import Word, pass_voice, verb
 from crm_bridge.cli.voice import Voice, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from crm_bridge.bridge import Bridge, RunSummary
     from crm_bridge.model.records import Record
@@ -47,7 +47,7 @@ def find(
         found = bridge.find(
             target, *where, state=state, native=native, fields=wanted, limit=limit
         )
-        for record in found:
+        for record in _named(target, found):
             count += 1
             line = lines.record(record) if voice.json or file else {}
             if file:
@@ -62,6 +62,18 @@ def find(
             file.close()
     voice.say(f"{count} record(s){f' written to {out}' if out else ''}")
     return 0
+
+
+def _named(target: str, found: Iterable[Record]) -> Iterator[Record]:
+    """The records; what a vendor refuses names the kind that was asked for."""
+    from crm_bridge.errors import AdapterError
+
+    try:
+        yield from found
+    except AdapterError as error:
+        if target not in error.summary:
+            error.args = (f"{target}: {error.summary}",)
+        raise
 
 
 TELLING: Final = ("name", "subject", "title", "email", "phone", "amount", "stage", "status")

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from crm_bridge.bridge import CheckLine, Expiring
+from crm_bridge.errors import Rejected
 from crm_bridge.journal.rows import Check
 from crm_bridge.model.plans import Finding, Severity
 from crm_bridge.model.records import Link, Record, RecordRef, State
@@ -34,6 +35,16 @@ def test_find_shows_a_person_the_fields_that_were_asked_for(run, bridge):
     bridge.records = [Record(ref, State.LIVE, {"n": "\x1b[2J", "x": 1})]
     told = run("find", "acme:Company", "--fields", "n").out
     assert "acme:Company/c1  live  n=\\x1b[2J\n" in told
+
+
+def test_a_vendor_that_refuses_is_told_of_with_the_kind_and_what_to_do(run, bridge):
+    bridge.raises = Rejected("no such object")
+    ran = run("find", "acme:Compny")
+    assert ran.code == 2
+    assert ran.err == (
+        "crm-bridge: acme:Compny: no such object "
+        "Check how the kind, the fields and the conditions are spelled.\n"
+    )
 
 
 def test_show_prints_the_run_its_outcomes_and_its_receipt(run, bridge):
