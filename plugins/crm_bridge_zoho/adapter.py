@@ -36,6 +36,7 @@ from crm_bridge.kit import (
 from crm_bridge_zoho.checks import Checks
 from crm_bridge_zoho.client import TITLE, Answer, Client
 from crm_bridge_zoho.describes import Describes
+from crm_bridge_zoho.hanging import Hanging
 from crm_bridge_zoho.locking import Locking
 from crm_bridge_zoho.looking import Looking
 from crm_bridge_zoho.profile import LOCK, PROFILE
@@ -67,6 +68,7 @@ class ZohoAdapter(Adapter):
         self._client = Client(crm, settings, self._urls, gate)
         self._describes = Describes(self._client)
         self._looking = Looking(self._client, self._describes)
+        self._hanging = Hanging(self._client, self._describes, self._looking)
         self._verbs = Verbs(self._client, self._describes, self._looking)
         self._checks = Checks(self._client, self._describes, PROFILE)
         self._domain = ""
@@ -137,11 +139,11 @@ class ZohoAdapter(Adapter):
 
     def children(self, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
         """Whole, by COQL 50 parents a call; notes and attachments under each parent."""
-        return self._looking.children(rule, batch.ids)
+        return self._hanging.children(rule, batch.ids)
 
     def count(self, batch: Batch, rule: CascadeRule) -> int | None:
         """As many as there are."""
-        return len(self._looking.hung(rule, batch.ids))
+        return len(self._hanging.hung(rule, batch.ids))
 
     def precheck(
         self, operation: Operation, records: Sequence[Record]

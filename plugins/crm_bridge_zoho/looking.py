@@ -1,4 +1,4 @@
-"""Reading and finding: lists and single records, the bin, what hangs on a record.
+"""Reading and finding: lists and single records, the bin, and what is gone for good.
 
 https://www.zoho.com/crm/developer/docs/api/v7/get-records.html, get-recycle-bin.html,
 get-deleted-records.html and https://www.zoho.com/crm/developer/docs/api/v8/subforms.html,
@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from crm_bridge.kit import (
-    CascadeRule,
     Condition,
     Record,
     RecordRef,
@@ -23,9 +22,9 @@ from crm_bridge.kit import (
     Unreachable,
 )
 from crm_bridge_zoho.client import TITLE, Answer, Client
-from crm_bridge_zoho.describes import ANY_MODULE, PARTS, SINGLE, UNTOLD, Describes
+from crm_bridge_zoho.describes import SINGLE, UNTOLD, Describes
 from crm_bridge_zoho.profile import LOCK
-from crm_bridge_zoho.queries import PAGE, VALUES, checked, criteria, hanging, meets, query
+from crm_bridge_zoho.queries import PAGE, checked, criteria, meets, query
 
 NAMES: Final = 50
 """Fields that one call may name."""
@@ -68,7 +67,7 @@ class Looking:
             rows, hidden = {}, True
         else:
             hidden = False
-        self._mend(kind, rows)
+        self.mend(kind, rows)
         for id in ids:
             if id in rows:
                 yield self.record(kind, rows[id])
@@ -88,11 +87,11 @@ class Looking:
         """Rows of a list by their ids, with so many fields joined from calls of 50 names each."""
         found: dict[str, dict[str, Any]] = {}
         there = list(ids)
-        for some in _parts(names, NAMES) or [["Created_Time"]]:
+        for some in parts(names, NAMES) or [["Created_Time"]]:
             found, fresh = {}, found
-            for part in _parts(there, IDS):
+            for part in parts(there, IDS):
                 for row in self._listed(kind, part, some):
-                    id = _id(row)
+                    id = id_of(row)
                     if id in part:
                         found[id] = {**fresh.get(id, {}), **row}
             there = [id for id in there if id in found]
@@ -112,7 +111,7 @@ class Looking:
             return [*self._listed(kind, ids[:half], names), *self._listed(kind, ids[half:], names)]
         return answer.rows("data")
 
-    def _mend(
+    def mend(
         self, kind: str, rows: Mapping[str, dict[str, Any]], names: Sequence[str] = ()
     ) -> None:
         """Put in what lists leave out or cut: subforms, multi-select lookups, long rich text."""
@@ -134,7 +133,7 @@ class Looking:
         """One record as only its own address shows it; empty where it is not there."""
         answer = self.client.ask(f"/{kind}/{id}", scope=f"modules.{kind}.READ")
         for row in answer.rows("data"):
-            if _id(row) == id:
+            if id_of(row) == id:
                 return row
         return {}
 
@@ -142,7 +141,7 @@ class Looking:
         """A live row as a record."""
         fields = {k: v for k, v in row.items() if k != "id" and (k[:1] != "$" or k == KEPT)}
         return Record(
-            RecordRef(self.client.crm, kind, _id(row)),
+            RecordRef(self.client.crm, kind, id_of(row)),
             State.LIVE,
             fields,
             (),
@@ -172,19 +171,19 @@ class Looking:
         """Which of these records of a module are in the bin, each with its entry."""
         found: dict[str, Mapping[str, Any]] = {}
         try:
-            for part in _parts(ids, IDS):
+            for part in parts(ids, IDS):
                 params = {"ids": ",".join(part), "per_page": PAGE}
                 answer = self.client.ask("/settings/recycle_bin", params, scope=_SCOPE)
                 for row in answer.rows("recycle_bin"):
-                    if _id(row) in part and _module(row) in (kind, ""):
-                        found[_id(row)] = row
+                    if id_of(row) in part and _module(row) in (kind, ""):
+                        found[id_of(row)] = row
         except Unauthorized as error:
             if error.renewable or error.vendor_code != "OAUTH_SCOPE_MISMATCH":
                 raise
             # Without the scope of the bin the list of deleted records tells the same.
             wanted = frozenset(ids)
             return {
-                _id(row): row for row in self._deleted(kind, "recycle") if _id(row) in wanted
+                id_of(row): row for row in self._deleted(kind, "recycle") if id_of(row) in wanted
             }
         return found
 
@@ -193,8 +192,8 @@ class Looking:
         wanted, found = set(ids), set[str]()
         try:
             for row in self._deleted(kind, "permanent", GONE_PAGES):
-                if _id(row) in wanted:
-                    found.add(_id(row))
+                if id_of(row) in wanted:
+                    found.add(id_of(row))
                     if found == wanted:
                         break
         except Rejected as error:
@@ -217,7 +216,7 @@ class Looking:
         """What lies in the bin; its values are shown by no call."""
         self.describes.module(kind)
         for row in self._deleted(kind, "recycle"):
-            ref = RecordRef(self.client.crm, kind, _id(row))
+            ref = RecordRef(self.client.crm, kind, id_of(row))
             yield Record(
                 ref, State.DELETED, changed_at=_moment(row.get("deleted_time")),
                 evidence="listed in the bin",
@@ -239,11 +238,11 @@ class Looking:
         every = dict.fromkeys([*names, *(c.field for c in where), *own])
         named = [n for n in every if n in known]
         plain = [n for n in named if known[n].type not in SINGLE]
-        pages = self._by_query(kind, asked) if asked else self._by_pages(kind)
+        pages = self.by_query(kind, asked) if asked else self._by_pages(kind)
         kept = {*fields} if fields else None
         for ids in pages:
             rows = self.rows(kind, ids, plain)
-            self._mend(kind, rows, named)
+            self.mend(kind, rows, named)
             for id in ids:
                 if id not in rows:
                     continue
@@ -251,12 +250,12 @@ class Looking:
                 if all(meets({**record.fields, "id": id}, c) for c in where):
                     yield record if kept is None else _only(record, kept)
 
-    def _by_query(self, kind: str, asked: Sequence[str]) -> Iterator[list[str]]:
+    def by_query(self, kind: str, asked: Sequence[str]) -> Iterator[list[str]]:
         """Ids by COQL, page by page; a page begins after the last id of the one before."""
         after = ""
         while True:
             answer = self.coql(query(kind, asked, after))
-            ids = [_id(row) for row in answer.rows("data")]
+            ids = [id_of(row) for row in answer.rows("data")]
             if ids:
                 yield ids
             if not answer.more or not ids:
@@ -278,7 +277,7 @@ class Looking:
         }  # fmt: skip
         while True:
             answer = self.client.ask(f"/{kind}", params, scope=f"modules.{kind}.READ")
-            ids = [_id(row) for row in answer.rows("data")]
+            ids = [id_of(row) for row in answer.rows("data")]
             if ids:
                 yield ids
             if not answer.more:
@@ -292,62 +291,6 @@ class Looking:
             else:
                 raise Unreachable(f"{TITLE} has more pages and no token for them.", answered=True)
 
-    # --- what hangs on a record ----------------------------------------------------------------
-
-    def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
-        """Ids of the live records that hang on these by a rule."""
-        if rule.child in PARTS:
-            return [_id(row) for row in self._parts_of(rule, ids)]
-        field = self.describes.fields(rule.child).get(rule.via)
-        if field is None:
-            return []
-        if field.target == ANY_MODULE:
-            # COQL does not reliably take several values for a lookup to several modules.
-            listed = self.describes.list_of(rule.kind, rule.child)
-            return [
-                _id(row)
-                for id in (ids if listed else ())
-                for row in self._under(rule.kind, id, listed, (rule.via,))
-                if _names(row.get(rule.via), id)
-            ]
-        hung: list[str] = []
-        for part in _parts(ids, VALUES):
-            for some in self._by_query(rule.child, [hanging(rule.via, part)]):
-                hung += some
-        return list(dict.fromkeys(hung))
-
-    def children(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Record]:
-        """The live records that hang on these by a rule, whole."""
-        if rule.child in PARTS:
-            for row in self._parts_of(rule, ids):
-                yield self.record(rule.child, row)
-            return
-        for part in _parts(self.hung(rule, ids), IDS):
-            rows = self.rows(rule.child, part, self.describes.plain(rule.child))
-            self._mend(rule.child, rows)
-            yield from (self.record(rule.child, row) for row in rows.values())
-
-    def _parts_of(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        """Notes or attachments of records: they are listed under each record only."""
-        names = self.describes.plain(rule.child)
-        for id in ids:
-            listed = self.describes.list_of(rule.kind, rule.child) or rule.child
-            for row in self._under(rule.kind, id, listed, names):
-                # The row may leave out what the address says already.
-                yield {**row, rule.via: row.get(rule.via) or {"id": id}}
-
-    def _under(
-        self, kind: str, id: str, listed: str, names: Sequence[str]
-    ) -> list[Mapping[str, Any]]:
-        rows: list[Mapping[str, Any]] = []
-        params: dict[str, Any] = {"fields": ",".join(names[:NAMES]), "per_page": PAGE, "page": 1}
-        while True:
-            answer = self.client.ask(f"/{kind}/{id}/{listed}", params)
-            rows += answer.rows("data")
-            if not answer.more:
-                return rows
-            params["page"] += 1
-
     def total(self, kind: str) -> int | None:
         """How many live records a module has."""
         answer = self.client.ask(f"/{kind}/actions/count", scope=f"modules.{kind}.READ")
@@ -355,11 +298,13 @@ class Looking:
         return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
-def _parts(items: Sequence[str], size: int) -> list[list[str]]:
+def parts(items: Sequence[str], size: int) -> list[list[str]]:
+    """A list in parts of so many."""
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def _id(row: Mapping[str, Any]) -> str:
+def id_of(row: Mapping[str, Any]) -> str:
+    """The id of a row: v8 writes text, v2's clients numbers."""
     id = row.get("id")
     if isinstance(id, int) and not isinstance(id, bool):
         return str(id)
@@ -371,10 +316,6 @@ def _module(row: Mapping[str, Any]) -> str:
     if isinstance(module, Mapping):
         module = module.get("api_name")
     return module if isinstance(module, str) else ""
-
-
-def _names(value: Any, id: str) -> bool:
-    return value == id or (isinstance(value, Mapping) and value.get("id") == id)
 
 
 def _moment(text: Any) -> datetime | None:

@@ -18,11 +18,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from crm_bridge.kit import Busy, RecordRef, Rejected, Secret, Unauthorized, Unreachable
 from crm_bridge_zoho.client import Client
 from crm_bridge_zoho.settings import ZohoSettings, addresses
 from crm_bridge_zoho.tokens import MOST, Granted, Tokens
-
-from crm_bridge.kit import Busy, RecordRef, Rejected, Secret, Unauthorized, Unreachable
 
 JSON = "application/json;charset=UTF-8"
 

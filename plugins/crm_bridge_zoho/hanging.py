@@ -1,0 +1,90 @@
+"""What hangs on a record: by lookups, in subforms, as notes and attachments.
+
+https://www.zoho.com/crm/developer/docs/api/v7/get-related-records.html and
+https://www.zoho.com/crm/developer/docs/api/v8/subforms.html, read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crm_bridge.kit import CascadeRule, Record
+from crm_bridge_zoho.client import Client
+from crm_bridge_zoho.describes import ANY_MODULE, PARTS, Describes
+from crm_bridge_zoho.looking import IDS, NAMES, Looking, id_of, parts
+from crm_bridge_zoho.queries import PAGE, VALUES, hanging
+
+
+@dataclass(slots=True)
+class Hanging:
+    """The relations of one account.
+
+    Args:
+        client: The account.
+        describes: Its metadata.
+        looking: Its reads.
+    """
+
+    client: Client
+    describes: Describes
+    looking: Looking
+
+    def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
+        """Ids of the live records that hang on these by a rule."""
+        if rule.child in PARTS:
+            return [id_of(row) for row in self._parts_of(rule, ids)]
+        field = self.describes.fields(rule.child).get(rule.via)
+        if field is None:
+            return []
+        if field.target == ANY_MODULE:
+            # COQL does not reliably take several values for a lookup to several modules.
+            listed = self.describes.list_of(rule.kind, rule.child)
+            return [
+                id_of(row)
+                for id in (ids if listed else ())
+                for row in self._under(rule.kind, id, listed, (rule.via,))
+                if _names(row.get(rule.via), id)
+            ]
+        hung: list[str] = []
+        for part in parts(ids, VALUES):
+            for some in self.looking.by_query(rule.child, [hanging(rule.via, part)]):
+                hung += some
+        return list(dict.fromkeys(hung))
+
+    def children(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Record]:
+        """The live records that hang on these by a rule, whole."""
+        if rule.child in PARTS:
+            for row in self._parts_of(rule, ids):
+                yield self.looking.record(rule.child, row)
+            return
+        for part in parts(self.hung(rule, ids), IDS):
+            rows = self.looking.rows(rule.child, part, self.describes.plain(rule.child))
+            self.looking.mend(rule.child, rows)
+            yield from (self.looking.record(rule.child, row) for row in rows.values())
+
+    def _parts_of(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Notes or attachments of records: they are listed under each record only."""
+        names = self.describes.plain(rule.child)
+        for id in ids:
+            listed = self.describes.list_of(rule.kind, rule.child) or rule.child
+            for row in self._under(rule.kind, id, listed, names):
+                # The row may leave out what the address says already.
+                yield {**row, rule.via: row.get(rule.via) or {"id": id}}
+
+    def _under(
+        self, kind: str, id: str, listed: str, names: Sequence[str]
+    ) -> list[Mapping[str, Any]]:
+        rows: list[Mapping[str, Any]] = []
+        params: dict[str, Any] = {"fields": ",".join(names[:NAMES]), "per_page": PAGE, "page": 1}
+        while True:
+            answer = self.client.ask(f"/{kind}/{id}/{listed}", params)
+            rows += answer.rows("data")
+            if not answer.more:
+                return rows
+            params["page"] += 1
+
+
+def _names(value: Any, id: str) -> bool:
+    return value == id or (isinstance(value, Mapping) and value.get("id") == id)
