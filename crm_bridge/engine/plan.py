@@ -121,6 +121,11 @@ def way_back(profile: Profile, kind: str, gives: State | None) -> Capability | N
     return min(rows, key=lambda r: order.index(r.support), default=None)
 
 
+def way_back_after(row: Capability, profile: Profile, kind: str) -> Capability | None:
+    """The best row that undoes a row; none undoes what erased a person."""
+    return None if row.erases else way_back(profile, kind, row.gives)
+
+
 def undo_of(row: Capability | None) -> Undo:
     """What a way back means for a person."""
     if row is None:
@@ -141,7 +146,7 @@ def lasting(row: Capability, profile: Profile, kind: str) -> bool:
     """Whether nothing brings the targets of this row back but making them anew."""
     if row.operation is Operation.RESTORE:
         return False
-    return undo_of(way_back(profile, kind, row.gives)) in (Undo.NEW_ID, Undo.NONE)
+    return undo_of(way_back_after(row, profile, kind)) in (Undo.NEW_ID, Undo.NONE)
 
 
 def judge(
@@ -241,6 +246,11 @@ def judge_restore(
         settled = _marks_moved(taken, profile, on_conflict)
         if settled is not None or state is State.LIVE:
             return settled or Outcome(ref, Verdict.ALREADY, State.LIVE, "read_back")
+    if known is not None and known.capability is not None and known.capability.erases:
+        return dataclasses.replace(
+            skipped(ref, "erased", f"run {known.run} erased it for good; it is not made anew."),
+            state=state, undo=Undo.NONE,
+        )
     rows = [
         r
         for r in profile.rows(Operation.RESTORE, ref.kind)
@@ -444,6 +454,7 @@ _TOLD: Final[Mapping[str, tuple[str, str]]] = {
     "pending": ("vendor_note", "wait for an approval or a job"),
     "changed": ("moved", "were changed by somebody else since"),
     "merged": ("moved", "were merged into others"),
+    "erased": ("irreversible", "were erased for good, and must not come back"),
     "window_over": ("window", "have no window left"),
     "by_hand": ("window", "only a person can restore, in the vendor's page"),
     "no_snapshot": ("not_captured", "were never kept"),
@@ -491,7 +502,7 @@ def step_findings(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> Ite
             continue
         if any(other.after == number for other in steps):
             continue
-        back = way_back(profile, step.kind, row.gives)
+        back = way_back_after(row, profile, step.kind)
         if undo_of(back) in (Undo.NEW_ID, Undo.NONE):
             left = "only making it anew from the snapshot is left" if back else "no way is left"
             yield Finding(
@@ -527,7 +538,7 @@ def losses_of(
         if row.operation is Operation.RESTORE:
             back, window = row, row.window
         else:
-            found = way_back(profile, step.kind, row.gives)
+            found = way_back_after(row, profile, step.kind)
             if found is None:
                 told.append(Loss(step.crm, step.kind, len(step.targets), "none", None, False))
                 continue

@@ -159,7 +159,8 @@ def dated(outcome: Outcome, row: Capability, connected: Connected) -> Outcome:
     """The outcome with its way back: how, until when, and where a person does it."""
     kind = outcome.ref.kind
     if outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE:
-        back = way_back(connected.profile, kind, outcome.state or row.gives)
+        found = way_back(connected.profile, kind, outcome.state or row.gives)
+        back = None if row.erases else found
         undo = undo_of(back)
         until = until_of(row, undo, vendor_now(connected))
         outcome = dataclasses.replace(outcome, undo=undo, recoverable_until=until)

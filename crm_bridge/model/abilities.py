@@ -135,6 +135,7 @@ class Capability:
         at_least: The row is taken from this many records on.
         job: The verb takes `(batch, job)` and saves the vendor's handle before it acts.
         sends: Write requests that one batch makes; more than one only for a job's fixed sequence.
+        erases: A person's data go for good at their wish: it must not be made anew either.
         needs: Permissions and scopes, in the vendor's words.
         means: The vendor's own verb or call.
         source: Address of the page that says so.
@@ -153,6 +154,7 @@ class Capability:
     at_least: int = field(default=1, kw_only=True)
     job: bool = field(default=False, kw_only=True)
     sends: int = field(default=1, kw_only=True)
+    erases: bool = field(default=False, kw_only=True)
     needs: tuple[str, ...] = field(default=(), kw_only=True)
     means: str = field(default="", kw_only=True)
     source: str = field(default="", kw_only=True)

@@ -131,7 +131,7 @@ CAPABILITIES: Final = (
     _row(Operation.DELETE, Support.NATIVE, BATCH_ARCHIVE, takes=_THERE, gives=State.DELETED,
          batch=BATCH, window=_IN_THE_BIN, needs=_WRITES, means="batch/archive", note=_DELETE),
     _row(Operation.PURGE, Support.NATIVE, GDPR_CALL, kinds=("contacts",), takes=_THERE,
-         gives=State.GONE, batch=1, needs=("crm.objects.contacts.write",), means="gdpr-delete",
+         gives=State.GONE, batch=1, erases=True, needs=("crm.objects.contacts.write",), means="gdpr-delete",
          note=f"{_PURGE} Whether it takes a contact out of the bin nobody says; a person can."),
     _row(Operation.PURGE, Support.NEVER, CONTACTS_GUIDE, note=_NO_PURGE),
     _row(Operation.RESTORE, Support.MARKED, CONTACTS_GUIDE, takes=(State.VOIDED, State.ARCHIVED),

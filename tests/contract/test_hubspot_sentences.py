@@ -538,6 +538,18 @@ def test_a_purge_is_asked_for_by_record_id_and_typed(
     assert ground.truth(HUB)["contacts", one.id].state == "gone"
 
 
+def test_a_person_who_was_erased_is_never_made_anew(
+    ground: SimulatedGround, hub: Callable[..., Bridge]
+) -> None:
+    (one,) = [t for t in live(ground, "contacts") if t.fields.get("email")][:1]
+    bridge = hub()
+    receipt = act(bridge, "purge", refs([one]))
+    assert [o.undo for o in receipt.outcomes] == [Undo.NONE]
+    (outcome,) = act(bridge, "restore", receipt.run, remake=True).outcomes
+    assert (outcome.verdict, outcome.problem.code) == (Verdict.SKIPPED, "erased")
+    assert one.fields["email"] not in {t.fields.get("email") for t in live(ground, "contacts")}
+
+
 def test_only_contacts_are_purged_and_the_reason_is_given(hub: Callable[..., Bridge]) -> None:
     (row,) = HubspotAdapter.profile.rows(Operation.PURGE, "deals")
     assert row.support == "never"
