@@ -306,7 +306,7 @@ def _deal(d: Any, row: int) -> dict[str, str]:
 
 def _lead(p: Any, row: int) -> dict[str, str]:
     return {
-        "hs_lead_name": p.name, "hs_lead_type": "NEW_BUSINESS", "hs_lead_label": p.note,
+        "hs_lead_name": p.name, "hs_lead_type": "UPSELL", "hs_lead_label": p.note,
         "hs_pipeline": "lead-pipeline-id", "hs_pipeline_stage": "new-stage-id",
         "lead_source": p.source, "phone": p.phone, "email": p.email, "company": p.company,
     }  # fmt: skip
