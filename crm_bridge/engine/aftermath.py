@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from crm_bridge.engine.accounts import Connected, contained
@@ -80,7 +80,7 @@ class Aftermath:
             stayed = [
                 s.record.ref
                 for s in item.followers
-                if s.effect == Effect.FOLLOWS and there(found.get(s.record.ref))
+                if s.effect == Effect.FOLLOWS and self._as_before(s, found.get(s.record.ref))
             ]
             if stayed and item.outcome is not None:
                 item.outcome = with_problem(
@@ -115,10 +115,7 @@ class Aftermath:
         """Children that went along come back with their parent, where anybody promised it."""
         if last.row.support is Support.REMADE:
             return
-        promised = {
-            (rule.child, rule.via): rule.comes_back
-            for rule in self._connected.adapter.relations(last.step.kind)
-        }
+        promised: dict[tuple[str, str], bool] | None = None
         found = self._read([s.record.ref for i in items for s in i.followers])
         renamed = self._renames.of([s.record for i in items for s in i.followers])
         for item in items:
@@ -126,10 +123,14 @@ class Aftermath:
             lost, differ = [], {}
             for snapshot in item.followers:
                 ref, now = snapshot.record.ref, found.get(snapshot.record.ref)
-                if now is None or not there(now):
-                    if promised.get((ref.kind, snapshot.via), True) is True:
+                if not self._as_before(snapshot, now):
+                    if promised is None:
+                        kinds = {s.record.ref.kind for i in items for s in i.followers}
+                        promised = self._promised({last.step.kind, *kinds})
+                    if promised.get((ref.kind, snapshot.via), True):
                         lost.append(ref)
                     continue
+                assert now is not None
                 matters = compare(snapshot.record, now, self._connected, renamed).matters
                 if matters:
                     differ[str(ref)] = matters
@@ -140,6 +141,26 @@ class Aftermath:
                     item.outcome, "followers", f"of what went along, {' and '.join(told_of)}.",
                     {"lost": [str(ref) for ref in lost], "followers_differ": differ},
                 )
+
+    def _as_before(self, snapshot: Snapshot, now: Record | None) -> bool:
+        """Whether what went along stands where it stood: one that was marked void is so again."""
+        if now is None or now.unreadable:
+            return False
+        return now.state is self._connected.judged(snapshot.record).state
+
+    def _promised(self, kinds: Collection[str]) -> dict[tuple[str, str], bool]:
+        """(child, via) to whether it was said to come back, over all floors of what went along.
+
+        A snapshot names its target and not the record right above it, so where two rules share a child
+        and a field, only what both promise is promised.
+        """
+        told: dict[tuple[str, str], bool] = {}
+        for kind in sorted(kinds):
+            for rule in self._connected.adapter.relations(kind):
+                if rule.effect in TAKEN_ALONG:
+                    key = (rule.child, rule.via)
+                    told[key] = told.get(key, True) and rule.comes_back is True
+        return told
 
     # --- what is made anew -------------------------------------------------------------------------
 
