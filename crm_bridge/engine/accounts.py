@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from crm_bridge.adapter import Account, Adapter, Settings
 from crm_bridge.engine.lanes import Lanes
-from crm_bridge.engine.plan import same
+from crm_bridge.engine.plan import same, undo_of, way_back
 from crm_bridge.errors import BridgeError, SettingsError, Unreachable
 from crm_bridge.guard import Guard
-from crm_bridge.model.abilities import Operation, Profile
+from crm_bridge.model.abilities import Operation, Profile, Undo
 from crm_bridge.model.plans import Batch
 from crm_bridge.model.records import Record, RecordRef, State
 
@@ -40,6 +40,14 @@ class Connected:
     profile: Profile
     lanes: Lanes
     seen_at: float = 0.0
+    _undos: dict[tuple[str, State | None], Undo] = field(default_factory=dict)
+
+    def undo(self, kind: str, state: State | None) -> Undo:
+        """The best way back of a kind from a state, by this account's own table."""
+        key = (kind, state)
+        if key not in self._undos:
+            self._undos[key] = undo_of(way_back(self.profile, kind, state))
+        return self._undos[key]
 
     def judged(self, record: Record) -> Record:
         """The record with its state by marks: fields decide where the vendor has no such state."""

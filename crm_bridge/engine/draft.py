@@ -270,14 +270,19 @@ def _prechecked(
     """What the adapter knows to stand in the way, record by record; findings go to the plan."""
     asked = {record.ref for record in records}
     settled: dict[RecordRef, Outcome] = {}
-    try:
-        for one in connected.adapter.precheck(operation, records):
+    parts = list(batched(records, max(1, connected.profile.read_batch)))
+    order = {id(part): number for number, part in enumerate(parts)}
+    told = connected.lanes.each(
+        lambda part: list(connected.adapter.precheck(operation, part)), parts
+    )
+    for _, found in sorted(told, key=lambda done: order[id(done[0])]):
+        if isinstance(found, BaseException):
+            raise contained(found, connected.crm)
+        for one in found:
             if isinstance(one, Finding):
                 draft.say(one)
             elif isinstance(one, Outcome) and one.ref in asked:
                 settled[one.ref] = one
-    except Exception as error:
-        raise contained(error, connected.crm) from error
     return settled
 
 

@@ -32,6 +32,9 @@ from crm_bridge.model.plans import PAGE, Batch, Plan, Step
 from crm_bridge.model.records import RecordRef
 from crm_bridge.model.results import Event, Outcome, Receipt, Verdict, unknown
 
+WAVES = 4
+"""Times that every lane is filled before the journal and the vendor wait for each other."""
+
 REDO = 4
 """Times that a stretch is read anew because its reads grew too old before they were sent."""
 
@@ -539,7 +542,8 @@ def _stretch(connected: Connected, chain: Sequence[Step]) -> int:
     if any(step.capability.job for step in chain):
         return ceil(size / PAGE)
     whole = lcm(size, PAGE) if size > PAGE else PAGE
-    records = max(profile.lanes * max(size, profile.read_batch), PAGE)
+    waves = WAVES if size > 1 else 1
+    records = max(waves * profile.lanes * max(size, profile.read_batch), PAGE)
     return ceil(records / whole) * whole // PAGE
 
 

@@ -6,15 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from crm_bridge.engine.accounts import Connected
-from crm_bridge.engine.plan import undo_of, until_of, way_back
+from crm_bridge.engine.plan import until_of
 from crm_bridge.journal.rows import Snapshot
 from crm_bridge.model.abilities import Capability, Operation, Support, Undo
 from crm_bridge.model.plans import Step, Target
 from crm_bridge.model.records import Change, Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Problem, Verdict, skipped
+
+
+_LINKED: Final = frozenset({Verdict.BY_HAND, Verdict.PENDING, Verdict.FAILED})
 
 
 @dataclass(slots=True)
@@ -157,21 +160,16 @@ def vendor_now(connected: Connected) -> datetime:
 
 def dated(outcome: Outcome, row: Capability, connected: Connected) -> Outcome:
     """The outcome with its way back: how, until when, and where a person does it."""
-    kind = outcome.ref.kind
+    undo, until = outcome.undo, outcome.recoverable_until
     if outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE:
-        found = way_back(connected.profile, kind, outcome.state or row.gives)
-        back = None if row.erases else found
-        undo = undo_of(back)
+        undo = connected.undo(outcome.ref.kind, outcome.state or row.gives)
         until = until_of(row, undo, vendor_now(connected))
-        outcome = dataclasses.replace(outcome, undo=undo, recoverable_until=until)
-    wants_link = outcome.undo is Undo.BY_HAND or outcome.verdict in (
-        Verdict.BY_HAND, Verdict.PENDING, Verdict.FAILED
-    )
-    if wants_link and outcome.link is None:
-        outcome = dataclasses.replace(
-            outcome, link=connected.adapter.page(outcome.ref, outcome.state)
-        )
-    return outcome
+    link = outcome.link
+    if link is None and (undo is Undo.BY_HAND or outcome.verdict in _LINKED):
+        link = connected.adapter.page(outcome.ref, outcome.state)
+    if (undo, until, link) == (outcome.undo, outcome.recoverable_until, outcome.link):
+        return outcome
+    return dataclasses.replace(outcome, undo=undo, recoverable_until=until, link=link)
 
 
 def not_sent(ref: RecordRef, why: str) -> Outcome:

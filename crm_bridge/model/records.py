@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from crm_bridge.model.exact import digest_of
@@ -32,6 +33,15 @@ class State(StrEnum):
     """Waits for an approval or for a job of the vendor's."""
 
 
+@lru_cache(maxsize=1024)
+def _named(crm: str, kind: str) -> None:
+    """Refuse names that no address may hold; a million addresses share a few of them."""
+    if not _CRM.fullmatch(crm):
+        raise ValueError(f"{crm!r} is not a name of a crm")
+    if not _KIND.fullmatch(kind):
+        raise ValueError(f"{kind!r} is not a name of a kind")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class RecordRef:
     """The address of one record: `sf-prod:Account/001xx000003DGb2AAG`.
@@ -52,10 +62,7 @@ class RecordRef:
     id: str
 
     def __post_init__(self) -> None:
-        if not _CRM.fullmatch(self.crm):
-            raise ValueError(f"{self.crm!r} is not a name of a crm")
-        if not _KIND.fullmatch(self.kind):
-            raise ValueError(f"{self.kind!r} is not a name of a kind")
+        _named(self.crm, self.kind)
         if not _ID.fullmatch(self.id):
             raise ValueError(f"{self.id!r} is not an id")
 
