@@ -229,31 +229,45 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
     if connected.crm not in draft.held:
         draft.held[connected.crm] = holds(draft.history().journal, connected.account.org)
     held = draft.held[connected.crm]
-    going: dict[tuple[Capability, ...], list[RecordRef]] = {}
+    going: dict[tuple[Capability, ...], list[tuple[Record, Way]]] = {}
     for record in records:
-        verdict: Way | Outcome
-        if (why := _protected(draft.protect[connected.crm], record)) is not None:
-            verdict = skipped(record.ref, "protected", why)
-        elif (why := held.get((record.ref.kind, record.ref.id))) is not None:
-            verdict = skipped(record.ref, "held", why)
-        else:
-            verdict = judge(operation, record, profile, known.get(record.ref.id))
-            if isinstance(verdict, Way):
-                verdict = settled.get(record.ref, verdict)
-            elif record.ref in settled and (
-                verdict.verdict is Verdict.FAILED or record.state is State.GONE
-            ):
-                # What is gone by a merge was not deleted before: its adapter knows better.
-                verdict = settled[record.ref]
+        verdict = _judged(draft, connected, record, held, known.get(record.ref.id))
         if isinstance(verdict, Outcome):
+            if verdict.verdict is Verdict.FAILED:
+                verdict = settled.get(record.ref, verdict)
             draft.settle(connected, verdict)
-            continue
-        fingerprint = record.fingerprint(profile.vendor_set)
-        draft.go(verdict, Target(record.ref, fingerprint, verdict.evidence))
-        draft.weight.add(record, profile.measures)
-        going.setdefault(verdict.rows, []).append(record.ref)
+        else:
+            going.setdefault(verdict.rows, []).append((record, verdict))
     for rows, some in going.items():
-        draft.book.reach(connected, {row.operation for row in rows}, some)
+        operations = {row.operation for row in rows}
+        blockers = draft.book.blockers(connected, operations, [r.ref for r, _ in some])
+        gone: list[RecordRef] = []
+        for record, way in some:
+            ref = record.ref
+            outcome = settled.get(ref)
+            if outcome is None and (by := blockers.get(ref.id)) is not None:
+                outcome = skipped(ref, "blocked", f"{by} hangs on it and keeps it from going.")
+            if outcome is not None:
+                draft.settle(connected, outcome)
+                continue
+            draft.go(way, Target(ref, record.fingerprint(profile.vendor_set), way.evidence))
+            draft.weight.add(record, profile.measures)
+            gone.append(ref)
+        draft.book.reach(connected, operations, gone)
+
+
+def _judged(
+    draft: _Draft, connected: Connected, record: Record, held: Mapping[tuple[str, str], str],
+    known: Known | None,
+) -> Way | Outcome:
+    """Which way a record goes, or why it goes none."""
+    why = _protected(draft.protect[connected.crm], record)
+    if why is not None:
+        return skipped(record.ref, "protected", why)
+    why = held.get((record.ref.kind, record.ref.id))
+    if why is not None:
+        return skipped(record.ref, "held", why)
+    return judge(draft.wish.operation, record, connected.profile, known)
 
 
 def _known(

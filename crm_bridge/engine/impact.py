@@ -133,9 +133,39 @@ class TouchBook:
                 rule
                 for rule in rules_for(connected, kind, operations)
                 if rule.effect not in TAKEN_ALONG
+                # What blocks the targets themselves was looked for before: `blockers`.
+                and (depth > 1 or rule.effect is not Effect.BLOCKS)
             ]
             work = [(rule, batch) for rule in rules for batch in connected.batches(some)]
             self._others(connected, work, depth)
+
+    def blockers(
+        self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
+    ) -> dict[str, RecordRef]:
+        """Ids of records of one kind that something keeps from going, each with the first of that.
+
+        What is a target itself keeps nothing: it goes first. What only may block is told, and tried.
+
+        Raises:
+            BridgeError: A call went wrong.
+        """
+        if not refs:
+            return {}
+        blocking = [
+            rule
+            for rule in rules_for(connected, refs[0].kind, operations)
+            if rule.effect is Effect.BLOCKS
+        ]
+        work = [(rule, batch) for rule in blocking for batch in connected.batches(refs)]
+        self._others(connected, work, 1)
+        found: dict[str, RecordRef] = {}
+        named = {ref.id for ref in refs}
+        for rule in blocking:
+            row = self._row(connected.crm, rule, 1)
+            for parent, child in zip(row.parents, row.refs, strict=True):
+                if parent in named:
+                    found.setdefault(parent, child)
+        return found
 
     def _others(self, connected: Connected, work: list[tuple[CascadeRule, Any]], depth: int) -> None:
         """What detaches or blocks: listed, or only counted."""

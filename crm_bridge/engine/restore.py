@@ -65,8 +65,12 @@ def taken_by(
         if step < 0:
             continue
         row = _last_row(plan.steps, step)
+        half_way = _half_way(plan.steps, step)
         back = [
-            o for o in outcomes if o.verdict in _BACK and (not wanted or o.ref in wanted)
+            o
+            for o in outcomes
+            if (o.verdict in _BACK or (o.verdict is Verdict.FAILED and o.state in half_way))
+            and (not wanted or o.ref in wanted)
         ]
         if not back:
             continue
@@ -74,6 +78,14 @@ def taken_by(
         yield [
             Source(o.ref, kept.get(o.ref), Known(run, plan.operation, o, row)) for o in back
         ]
+
+
+def _half_way(steps: Sequence[Any], step: int) -> set[State | None]:
+    """Where a record stands that the first of two steps took, and the second one refused."""
+    after = next((n for n, other in enumerate(steps) if other.after == step), None)
+    if after is None:
+        return set()
+    return {steps[step].capability.gives, *_half_way(steps, after)}
 
 
 def _last_row(steps: Sequence[Any], step: int) -> Any:

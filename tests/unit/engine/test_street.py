@@ -360,3 +360,19 @@ def test_related_records_are_taken_along_in_the_order_that_blocks_nothing(
     assert [step.kind for step in plan.steps] == ["Deal", "Company"]
     assert {ref.id for ref in plan.steps[0].refs} == deals
     assert bridge.apply(plan).counts[Verdict.DONE] == 1 + len(deals)
+
+
+def test_what_something_keeps_from_going_is_left_alone_and_named(
+    world: World, bridge: Bridge
+) -> None:
+    world["mem"].blocking = True
+    deal = next(e for e in world["mem"].records.values() if e.kind == "Deal" and "company" in e.fields)
+    blocked = f"mem:Company/{deal.fields['company']}"
+    plan = bridge.plan("delete", [blocked, *refs(world, "Lead", 1)], **WHY)
+    touch = next(t for t in plan.touches if t.rule.effect.value == "blocks")
+    assert deal.id in {ref.id for ref in touch.refs}
+    receipt = bridge.apply(plan)
+    told = {str(o.ref): o for o in receipt.outcomes}[blocked]
+    assert (told.verdict, told.problem.code) == (Verdict.SKIPPED, "blocked")
+    assert receipt.counts[Verdict.DONE] == 1
+    assert deal.fields["company"] not in writes(world)
