@@ -121,14 +121,17 @@ class _Draft:
 
     def say(self, finding: Finding) -> None:
         """Note a finding; the same one of another stretch is counted together with it."""
-        key = (finding.code, finding.summary)
-        before = self.told.get(key)
+        number = "" if finding.count is None else str(finding.count)
+        # "12 Account may block" and "5 Account may block" are one finding, of 17.
+        words = finding.summary.replace(number, "\0", 1) if number else finding.summary
+        before = self.told.get((finding.code, words))
         if before is not None and before.count is not None and finding.count is not None:
+            count = before.count + finding.count
             finding = dataclasses.replace(
-                before, count=before.count + finding.count,
+                before, count=count, summary=words.replace("\0", str(count), 1),
                 refs=(*before.refs, *finding.refs)[:_SHOWN],
             )
-        self.told[key] = finding
+        self.told[finding.code, words] = finding
 
 
 def make_plan(
@@ -164,6 +167,7 @@ def make_plan(
         for refs in selection.of(crm).values():
             for part in batched(refs, _stretch(connected)):
                 _inspect(draft, connected, part)
+        draft.book.finish(connected)
     return _finish(draft, selection.crms, review)
 
 

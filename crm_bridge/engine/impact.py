@@ -8,17 +8,22 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from crm_bridge.adapter import Adapter
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.inspect import TAKEN_ALONG, followers, parent_of, rules_for
+from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.plan import same
 from crm_bridge.engine.select import mark_of
 from crm_bridge.engine.spool import Spool
 from crm_bridge.model.abilities import CascadeRule, Effect, Measure, Operation
-from crm_bridge.model.plans import Largest, Lazy, Sum, Touch
+from crm_bridge.model.plans import Batch, Largest, Lazy, Sum, Touch
 from crm_bridge.model.records import Record, RecordRef, is_empty
 
 LARGEST: Final = 3
 """The weightiest records that a touch names."""
+_AT_ONCE: Final = 1000
+"""Parents that are asked about together."""
+
 LISTED: Final = 20_000
 """Targets up to which what detaches or blocks is listed; beyond, it is only counted."""
 
@@ -90,6 +95,15 @@ class _Row:
     parents: Spool[str]
     count: int | None = 0
     weight: Weight = field(default_factory=Weight)
+    later: list[tuple[RecordRef, str]] = field(default_factory=list)
+
+
+def _spool(crm: str) -> Spool[RecordRef]:
+    return Spool(lambda ref: [ref.kind, ref.id], lambda row: RecordRef(crm, *row))
+
+
+def _sum(left: int | None, right: int | None) -> int | None:
+    return None if left is None or right is None else left + right
 
 
 @dataclass(slots=True)
@@ -107,37 +121,31 @@ class TouchBook:
     calls: dict[str, int] = field(default_factory=dict)
     _counted: set[int] = field(default_factory=set)
     _rows: dict[tuple[str, CascadeRule, int], _Row] = field(default_factory=dict)
+    _parents: dict[tuple[str, frozenset[Operation], int, str], Spool[RecordRef]] = field(
+        default_factory=dict
+    )
 
     def reach(
         self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
     ) -> None:
-        """Add what hangs on these records of one kind, and on what follows them, to any depth.
+        """Add what follows these records of one kind, to any depth.
 
         Raises:
             BridgeError: A call went wrong.
         """
         if not refs:
             return
-        measures = connected.profile.measures
-        levels: dict[tuple[int, str], list[RecordRef]] = {(1, refs[0].kind): list(refs)}
+        measures, crm = connected.profile.measures, connected.crm
+        key = (crm, frozenset(operations))
+        for ref in refs:
+            self._parent(*key, 1, ref)
         before = connected.guard.calls
         for one in followers(connected, operations, refs, self._left_out):
-            row = self._row(connected.crm, one.rule, one.depth)
+            row = self._row(crm, one.rule, one.depth)
             self._add(row, one.record.ref, one.parent.id)
             row.weight.add(one.record, measures)
-            levels.setdefault((one.depth + 1, one.record.ref.kind), []).append(one.record.ref)
-        spent = connected.guard.calls - before
-        self.calls[connected.crm] = self.calls.get(connected.crm, 0) + spent
-        for (depth, kind), some in sorted(levels.items()):
-            rules = [
-                rule
-                for rule in rules_for(connected, kind, operations)
-                if rule.effect not in TAKEN_ALONG
-                # What blocks the targets themselves was looked for before: `blockers`.
-                and (depth > 1 or rule.effect is not Effect.BLOCKS)
-            ]
-            work = [(rule, batch) for rule in rules for batch in connected.batches(some)]
-            self._others(connected, work, depth)
+            self._parent(*key, one.depth + 1, one.record.ref)
+        self.calls[crm] = self.calls.get(crm, 0) + connected.guard.calls - before
 
     def blockers(
         self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
@@ -149,57 +157,89 @@ class TouchBook:
         Raises:
             BridgeError: A call went wrong.
         """
-        if not refs:
-            return {}
-        blocking = [
-            rule
-            for rule in rules_for(connected, refs[0].kind, operations)
-            if rule.effect is Effect.BLOCKS
-        ]
-        work = [(rule, batch) for rule in blocking for batch in connected.batches(refs)]
-        self._others(connected, work, 1)
         found: dict[str, RecordRef] = {}
-        named = {ref.id for ref in refs}
-        for rule in blocking:
+        for rule in rules_for(connected, refs[0].kind, operations) if refs else ():
+            if rule.effect is not Effect.BLOCKS:
+                continue
             row = self._row(connected.crm, rule, 1)
-            for parent, child in zip(row.parents, row.refs, strict=True):
-                if parent in named:
-                    found.setdefault(parent, child)
+            for batch, children in self._asked(connected, rule, connected.batches(refs)):
+                if not isinstance(children, list):
+                    row.count = _sum(row.count, children)
+                    continue
+                for child in children:
+                    if self.selected(child.ref):
+                        continue
+                    parent = parent_of(child, rule, batch)
+                    found.setdefault(parent.id, child.ref)
+                    # Counted at the end: it may yet turn out to follow something.
+                    row.later.append((child.ref, parent.id))
+                    row.weight.add(child, connected.profile.measures)
         return found
 
-    def _others(self, connected: Connected, work: list[tuple[CascadeRule, Any]], depth: int) -> None:
+    def finish(self, connected: Connected) -> None:
+        """Add what detaches or blocks, now that all that follows is known.
+
+        Raises:
+            BridgeError: A call went wrong.
+        """
+        crm = connected.crm
+        for (name, _, _), row in list(self._rows.items()):
+            for ref, parent in row.later if name == crm else ():
+                if not self._left_out(ref):
+                    self._add(row, ref, parent)
+        for (name, operations, depth, kind), refs in sorted(
+            self._parents.items(), key=lambda item: (item[0][2], item[0][3])
+        ):
+            for rule in rules_for(connected, kind, operations) if name == crm else ():
+                # What blocks the targets themselves was looked for before.
+                if rule.effect in TAKEN_ALONG or (depth == 1 and rule.effect is Effect.BLOCKS):
+                    continue
+                for some in batched(refs, _AT_ONCE):
+                    self._others(connected, rule, some, depth)
+
+    def _others(
+        self, connected: Connected, rule: CascadeRule, refs: Sequence[RecordRef], depth: int
+    ) -> None:
         """What detaches or blocks: listed, or only counted."""
-        adapter, measures = connected.adapter, connected.profile.measures
-
-        def look(one: tuple[CascadeRule, Any]) -> list[Record] | int | None:
-            rule, batch = one
-            if self.listing:
-                return list(adapter.children(batch, rule))
-            return adapter.count(batch, rule)
-
-        order = {id(one): number for number, one in enumerate(work)}
-        results = sorted(connected.lanes.each(look, work), key=lambda done: order[id(done[0])])
-        for (rule, batch), found in results:
-            if isinstance(found, BaseException):
-                raise contained(found, connected.crm)
-            row = self._row(connected.crm, rule, depth)
+        row = self._row(connected.crm, rule, depth)
+        for batch, found in self._asked(connected, rule, connected.batches(refs)):
             if isinstance(found, list):
-                if not found:
-                    self._check_listed(connected, row, rule, batch)
                 for child in found:
                     if not self._left_out(child.ref):
                         self._add(row, child.ref, parent_of(child, rule, batch).id)
-                        row.weight.add(child, measures)
+                        row.weight.add(child, connected.profile.measures)
             else:
-                row.count = None if row.count is None or found is None else row.count + found
+                row.count = _sum(row.count, found)
 
-    def _check_listed(self, connected: Connected, row: _Row, rule: CascadeRule, batch: Any) -> None:
-        """An adapter that lists nothing may still know a number, or that it does not know."""
-        count = connected.adapter.count(batch, rule)
-        if count is None:
-            row.count = None
-        elif count and row.count is not None and not len(row.refs):
-            row.count += count
+    def _asked(
+        self, connected: Connected, rule: CascadeRule, batches: Iterable[Batch]
+    ) -> Iterator[tuple[Batch, list[Record] | int | None]]:
+        """The children of each batch, or their number where there is no list, in order."""
+        adapter = connected.adapter
+        lists = self.listing and type(adapter).children is not Adapter.children
+        # Where nobody says what happens, an empty list may only mean that nobody can look.
+        doubtful = rule.effect is Effect.MAY_BLOCK
+
+        def look(batch: Batch) -> list[Record] | int | None:
+            found = list(adapter.children(batch, rule)) if lists else []
+            if lists and (found or not doubtful):
+                return found
+            return adapter.count(batch, rule)
+
+        work = list(batches)
+        order = {id(one): number for number, one in enumerate(work)}
+        for batch, found in sorted(
+            connected.lanes.each(look, work), key=lambda done: order[id(done[0])]
+        ):
+            if isinstance(found, BaseException):
+                raise contained(found, connected.crm)
+            yield batch, found
+
+    def _parent(self, crm: str, operations: frozenset[Operation], depth: int, ref: RecordRef) -> None:
+        key = (crm, operations, depth, ref.kind)
+        if key not in self._parents:
+            self._parents[key] = _spool(crm)
+        self._parents[key].append(ref)
 
     def _left_out(self, ref: RecordRef) -> bool:
         return self.selected(ref) or mark_of(ref) in self._counted
@@ -207,13 +247,7 @@ class TouchBook:
     def _row(self, crm: str, rule: CascadeRule, depth: int) -> _Row:
         key = (crm, rule, depth)
         if key not in self._rows:
-
-            def decode(row: list[str]) -> RecordRef:
-                return RecordRef(crm, *row)
-
-            self._rows[key] = _Row(
-                Spool(lambda ref: [ref.kind, ref.id], decode), Spool(str, str)
-            )
+            self._rows[key] = _Row(_spool(crm), Spool(str, str))
         return self._rows[key]
 
     def _add(self, row: _Row, ref: RecordRef, parent: str) -> None:
