@@ -15,6 +15,7 @@ from crm_bridge.kit import (
     CascadeRule,
     Change,
     Condition,
+    Effect,
     Finding,
     Gate,
     Job,
@@ -34,14 +35,13 @@ from crm_bridge.kit import (
 from crm_bridge_salesforce import bulk, ids, soql
 from crm_bridge_salesforce.checks import Checks, missing
 from crm_bridge_salesforce.profile import BULK_ABOVE, ORIGIN, PROFILE
-from crm_bridge_salesforce.reading import ARCHIVABLE, Reader, moment
+from crm_bridge_salesforce.reading import Reader, moment
 from crm_bridge_salesforce.schema import Kind
 from crm_bridge_salesforce.tally import Tally
 from crm_bridge_salesforce.wire import SalesforceSettings, Wire
 from crm_bridge_salesforce.writing import Writer, settable
 
 _MARKING: Final = (Operation.VOID, Operation.ARCHIVE)
-_ARCHIVED: Final = "IsArchived"
 _TELLING: Final = frozenset(
     ["string", "email", "phone", "url", "picklist", "textarea", "reference"]
 )
@@ -82,12 +82,13 @@ class SalesforceAdapter(Adapter):
         """Stream by SOQL, in the order of ids; `native` is SOQL, whole or what follows WHERE."""
         known = self._schema.kind(kind)
         deleted = state is State.DELETED
-        if state is State.ARCHIVED and kind != ARCHIVABLE:
-            raise Rejected(f"Salesforce knows no archived {kind}; a mark is found by its field.")
-        if state not in (State.LIVE, State.DELETED, State.ARCHIVED):
+        if state not in (State.LIVE, State.DELETED):
             raise Rejected(f"Salesforce cannot list records that are {state}.")
         try:
-            clauses = [soql.clause(condition, known.types) for condition in where]
+            # What the vendor does not filter by is judged here, record by record.
+            asked = [c for c in where if known.filters(c.field)]
+            clauses = [soql.clause(condition, known.types) for condition in asked]
+            mine = [soql.judge(c, known.types) for c in where if not known.filters(c.field)]
             names = self._names(known, where, fields)
             if native is not None:
                 text = soql.native(native, names, kind)
@@ -97,8 +98,6 @@ class SalesforceAdapter(Adapter):
             if "IsDeleted" not in known.fields:
                 return
             clauses.append("IsDeleted = true")
-        if kind == ARCHIVABLE and not deleted:
-            clauses.append(f"{_ARCHIVED} = {str(state is State.ARCHIVED).lower()}")
 
         def query_for(some: Sequence[str]) -> str:
             if native is not None:
@@ -106,16 +105,12 @@ class SalesforceAdapter(Adapter):
             return soql.query(some, kind, clauses)
 
         for record in self._reader.found(known, query_for, names, deleted=deleted):
-            if soql.exactly(record, where):
+            if soql.exactly(record, where) and all(fits(record) for fits in mine):
                 yield record
 
     def read(self, batch: Batch) -> Iterator[Record]:
         """Read whole, deleted ones too, with locks and the bin's list in the same call."""
         return self._reader.records(batch.kind, batch.ids)
-
-    def archive(self, batch: Batch) -> Iterable[Outcome]:
-        """Set the archive bit of files."""
-        return self._writer.write([(ref, {_ARCHIVED: True}) for ref in batch])
 
     def delete(self, batch: Batch, job: Job | None = None) -> Iterable[Outcome]:
         """To the bin, by one collections call; with `job`, by a Bulk job."""
@@ -130,10 +125,7 @@ class SalesforceAdapter(Adapter):
         return bulk.run(batch, "hardDelete", job, self._writer.tell)
 
     def restore(self, batch: Batch) -> Iterable[Outcome]:
-        """Out of the bin by SOAP, with what went along; files out of their archive by their bit."""
-        row = batch.capability
-        if row is not None and State.ARCHIVED in row.takes:
-            return self._writer.write([(ref, {_ARCHIVED: False}) for ref in batch])
+        """Out of the bin by SOAP, with what went along."""
         return self._writer.by_soap("undelete", batch.refs)
 
     def poll(self, handle: str, batch: Batch) -> Iterable[Outcome]:
@@ -157,8 +149,22 @@ class SalesforceAdapter(Adapter):
         return ids.spell(self.spell_kind(kind), id)
 
     def relations(self, kind: str) -> tuple[CascadeRule, ...]:
-        """By the account's own describe, custom objects included."""
-        return self._schema.rules(kind)
+        """By the account's own describe, custom objects included.
+
+        A purge past the bin takes the same children along; a purge out of the bin finds them there.
+        """
+        rules = self._schema.rules(kind)
+        if not self._checks.rights()["BulkApiHardDelete"]:
+            return rules
+        gone = [
+            dataclasses.replace(
+                rule,
+                operation=Operation.PURGE,
+                comes_back=False if rule.effect is Effect.FOLLOWS else None,
+            )
+            for rule in rules
+        ]
+        return (*gone, *rules)
 
     def children(self, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
         """By one query of the child, page by page; none where a common count finds nothing."""

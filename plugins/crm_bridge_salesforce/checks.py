@@ -182,15 +182,42 @@ class Checks:
         queries += [(self._counting(r.child, r.via, ids, r.effect), False) for r in rules]
         access, *counts = self._reader.together(queries)
         yield from self._without(records, access, "Delete")
-        why: dict[str, str] = {}
+        why = self._activated(kind, records)
         for rule, told in zip(rules, counts, strict=True):
             why |= _reasons(rule.child, rule.via, told)
-        deeper = [id_ for id_ in ids if id_ not in why]
-        why |= self._below(kind.name, deeper, DEPTH)
+        won: set[str] = set()
+        if kind.name == "Account":
+            kept, won = self._deals(ids)
+            why = kept | why
+        why |= self._below(kind.name, [id_ for id_ in ids if id_ not in why], DEPTH)
         for id_, reason in why.items():
             yield skipped(refs[id_], "blocked", reason)
-        if kind.name == "Account":
-            yield from self._others(ids, refs)
+        if perhaps := [refs[id_] for id_ in ids if id_ in won and id_ not in why]:
+            yield Finding(
+                Severity.WARNING, "blocked",
+                f"{len(perhaps)} Account have won opportunities, which may block it.",
+                "The page asks a person; nobody says whether the API refuses or deletes.",
+                len(perhaps), tuple(perhaps),
+            )  # fmt: skip
+
+    def _activated(self, kind: Kind, records: Sequence[Record]) -> dict[str, str]:
+        """Contracts and orders that are activated, and products of such orders."""
+        why = {
+            record.ref.id: f"an activated {kind.name} is not deleted; its status keeps it."
+            for record in records
+            if kind.name in ("Contract", "Order") and record.fields.get("StatusCode") == "Activated"
+        }
+        orders = [str(r.fields["OrderId"]) for r in records if r.fields.get("OrderId")]
+        if kind.name == "OrderItem" and orders:
+            where = [soql.ids_in("Id", list(dict.fromkeys(orders))), "StatusCode = 'Activated'"]
+            query = soql.query(["Id"], "Order", where)
+            active = {whole(row["Id"]) for row in self._reader.rows(query)}
+            why |= {
+                r.ref.id: f"its order {r.fields['OrderId']} is activated, and keeps its products."
+                for r in records
+                if r.fields.get("OrderId") in active
+            }
+        return why
 
     @staticmethod
     def _counting(child: str, via: str, ids: Sequence[str], effect: Effect) -> str:
@@ -239,21 +266,24 @@ class Checks:
             self._can_block(rule.child, depth - 1) for rule in self._along(kind)
         )
 
-    def _others(self, ids: Sequence[str], refs: Mapping[str, RecordRef]) -> Iterator[Finding]:
-        """Opportunities that belong to others: nobody of the vendor says that they do not block."""
-        if self.rights()["ModifyAllData"] or not self._schema.has("Opportunity"):
-            return
-        where = [soql.ids_in("AccountId", ids), f"OwnerId != {soql.quoted(self.user)}"]
-        query = soql.query(["AccountId", "COUNT(Id) many"], "Opportunity", where,
-                           ordered=False, tail=" GROUP BY AccountId")  # fmt: skip
-        found = [whole(r["AccountId"]) for r in self._reader.rows(query) if r.get("AccountId")]
-        if found:
-            yield Finding(
-                Severity.WARNING, "blocked",
-                f"{len(found)} Account have opportunities of other owners, which may block it.",
-                "Without Modify All Data the vendor may refuse them; each is told by itself.",
-                len(found), tuple(refs[id_] for id_ in found if id_ in refs),
-            )  # fmt: skip
+    def _deals(self, ids: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+        """Accounts whose opportunities keep them: of other owners for sure, won ones perhaps."""
+        if not self._schema.has("Opportunity"):
+            return {}, set()
+        mine = f"OwnerId != {soql.quoted(self.user)}"
+        grouped = [
+            soql.query(
+                ["AccountId", "COUNT(Id) many"], "Opportunity",
+                [soql.ids_in("AccountId", ids), where], ordered=False, tail=" GROUP BY AccountId",
+            )
+            for where in (mine, "IsWon = true")
+        ]  # fmt: skip
+        others, won = self._reader.together([(query, False) for query in grouped])
+        why = {
+            id_: reason.replace("keep it", "of other owners keep it")
+            for id_, reason in _reasons("Opportunity", "AccountId", others).items()
+        }
+        return why, set(_reasons("Opportunity", "AccountId", won))
 
     def _pressure(self) -> Iterator[Finding]:
         """How full the bin is, by both capacities that the vendor publishes."""

@@ -97,9 +97,10 @@ CAPABILITIES: Final = (
         needs=("Edit on the object and field",), note=_MARKED_NOTE,
     ),
     _row(
-        Operation.ARCHIVE, Support.NATIVE, f"{_OBJECTS}/sforce_api_objects_contentdocument.htm",
+        Operation.ARCHIVE, Support.MARKED, f"{_OBJECTS}/sforce_api_objects_contentdocument.htm",
         kinds=_FILES, takes=_LIVE, gives=State.ARCHIVED, window=_FOR_GOOD, batch=CALL,
         means="PATCH IsArchived=true", needs=("Edit on the file",),
+        note="IsArchived is the vendor's own archive: no everyday object but this has one.",
     ),
     _row(
         Operation.DELETE, Support.NATIVE,
@@ -137,7 +138,7 @@ CAPABILITIES: Final = (
         Operation.PURGE, Support.NATIVE, f"{_SOAP}/sforce_api_calls_emptyrecyclebin.htm",
         takes=(State.DELETED,), gives=State.GONE, batch=CALL, means="SOAP emptyRecycleBin",
         needs=("an opaque access token", "Modify All Data for what others deleted"),
-        note="For good at once, though queryAll shows the rows for about a day more.",
+        note="For good at once, with what went along; queryAll shows the rows for a day more.",
     ),
     _row(
         Operation.PURGE, Support.NATIVE, f"{_HELP}000382207", takes=_ANY_LIVE,
@@ -154,41 +155,35 @@ CAPABILITIES: Final = (
         checked=CHECKED, note="The file itself is not in the snapshot, so it is never made anew.",
     ),
     _row(
-        Operation.RESTORE, Support.NATIVE, f"{_OBJECTS}/sforce_api_objects_contentdocument.htm",
+        Operation.RESTORE, Support.MARKED, f"{_OBJECTS}/sforce_api_objects_contentdocument.htm",
         kinds=_FILES, takes=(State.ARCHIVED,), gives=State.LIVE, batch=CALL,
         means="PATCH IsArchived=false", needs=("Edit on the file",),
     ),
 )  # fmt: skip
 
 # Parent: child.via, by the two flags of its childRelationships. The account's own describe replaces
-# these; they are here so that `explain` and a plan's reader know what to expect.
+# these and tells many more; they are here so that `explain` can tell of the common ones.
 _CASCADE: Final = {
     "Account": "Contact.AccountId Opportunity.AccountId Asset.AccountId Task.WhatId Event.WhatId "
-    "Note.ParentId Attachment.ParentId ContentDocumentLink.LinkedEntityId "
-    "AccountContactRole.AccountId AccountPartner.AccountFromId Partner.AccountFromId "
-    "OpportunityPartner.AccountToId TopicAssignment.EntityId",
-    "Contact": "Asset.ContactId CampaignMember.ContactId CaseContactRole.ContactId "
-    "OpportunityContactRole.ContactId Task.WhoId Event.WhoId EventRelation.RelationId "
     "Note.ParentId Attachment.ParentId ContentDocumentLink.LinkedEntityId",
+    "Contact": "CampaignMember.ContactId OpportunityContactRole.ContactId Task.WhoId Event.WhoId "
+    "Note.ParentId Attachment.ParentId",
     "Opportunity": "OpportunityLineItem.OpportunityId OpportunityContactRole.OpportunityId "
-    "OpportunityPartner.OpportunityId OpportunityCompetitor.OpportunityId Task.WhatId "
-    "Event.WhatId Note.ParentId Attachment.ParentId ContentDocumentLink.LinkedEntityId",
-    "Case": "CaseComment.ParentId EmailMessage.ParentId CaseContactRole.CasesId Task.WhatId "
-    "Event.WhatId Attachment.ParentId ContentDocumentLink.LinkedEntityId",
-    "Lead": "CampaignMember.LeadId Task.WhoId Event.WhoId Note.ParentId Attachment.ParentId "
-    "ContentDocumentLink.LinkedEntityId",
+    "Task.WhatId Event.WhatId Note.ParentId",
+    "Case": "CaseComment.ParentId EmailMessage.ParentId Task.WhatId Attachment.ParentId",
+    "Lead": "CampaignMember.LeadId Task.WhoId Event.WhoId Note.ParentId",
+    "Order": "OrderItem.OrderId",
+    "ContentDocument": "ContentVersion.ContentDocumentId ContentDocumentLink.ContentDocumentId",
 }
 _RESTRICTED: Final = {
-    "Account": "Case.AccountId ServiceResource.AccountId ChannelProgramMember.PartnerId",
-    "Contact": "Case.ContactId Contract.CustomerSignedId Order.BillToContactId "
-    "Order.ShipToContactId Order.CustomerAuthorizedById ServiceContract.ContactId User.ContactId",
+    "Account": "Case.AccountId",
+    "Contact": "Case.ContactId Contract.CustomerSignedId Order.BillToContactId",
 }
 _BOTH: Final = {"Account": "Contract.AccountId Order.AccountId"}
 _NEITHER: Final = {
-    "Account": "Account.ParentId Asset.AssetProvidedById Asset.AssetServicedById "
-    "WorkOrder.AccountId User.AccountId",
-    "Contact": "Contact.ReportsToId WorkOrder.ContactId",
-    "Case": "Case.ParentId WorkOrder.CaseId",
+    "Account": "Account.ParentId Asset.AssetProvidedById",
+    "Contact": "Contact.ReportsToId",
+    "Case": "Case.ParentId",
 }
 
 RETIED: Final = frozenset(
@@ -208,15 +203,12 @@ langCon_apex_dml_examples_delete.htm
 
 LASTING: Final = frozenset(
     [
-        "Lead.ConvertedAccountId",
-        "Lead.ConvertedContactId",
-        "Lead.ConvertedOpportunityId",
         "Task.AccountId",
         "Event.AccountId",
         "CampaignMember.LeadOrContactId",
     ]
 )
-"""Lookups that describe lists and no delete empties: facts of a conversion, and computed ones."""
+"""Lookups that describe lists and the platform computes from others."""
 
 NOT_ASKED: Final = frozenset(
     [
@@ -231,11 +223,13 @@ NOT_ASKED: Final = frozenset(
     ]
 )
 """Children that are read-only lists of others, or belong to the feed."""
+WITH_CONTENTS: Final = frozenset(["Attachment", "ContentVersion", "Document"])
 NOT_ASKED_ENDINGS: Final = ("ChangeEvent", "Feed", "History", "Share")
 
 _NOTE_BOTH: Final = (
     "Goes along, unless its status is in the category Activated: then the parent is refused."
 )
+_NOTE_CONTENTS: Final = "The contents of files are not kept."
 _NOTE_LOST: Final = "This kind has no undelete."
 _NOTE_ALONE: Final = "A record of it in use refuses the whole delete of its parent."
 
@@ -264,11 +258,12 @@ def rule(
         custom: Whether the lookup is a custom field.
     """
     facts: dict[str, Any] = {"operation": Operation.DELETE, "source": source}
+    contents = f" {_NOTE_CONTENTS}" if child in WITH_CONTENTS else ""
     if cascade and restricted:
         return CascadeRule(kind, child, via, Effect.MAY_FOLLOW, undeletable, note=_NOTE_BOTH,
                            **facts)  # fmt: skip
     if cascade:
-        note = "" if undeletable else _NOTE_LOST
+        note = (("" if undeletable else _NOTE_LOST) + contents).strip()
         return CascadeRule(kind, child, via, Effect.FOLLOWS, undeletable, note=note, **facts)
     if restricted:
         return CascadeRule(kind, child, via, Effect.BLOCKS, None, note=_NOTE_ALONE, **facts)
@@ -284,7 +279,7 @@ def _rules() -> Iterator[CascadeRule]:
         for kind, named in table.items():
             for one in named.split():
                 child, _, via = one.partition(".")
-                kept = child not in _NEVER_BINNED
+                kept = child not in (*_NEVER_BINNED, "ContentDocumentLink")
                 yield rule(kind, child, via, cascade, restricted, undeletable=kept)
 
 
@@ -296,6 +291,7 @@ PROFILE: Final = Profile(
     aliases={"company": "Account", "contact": "Contact", "lead": "Lead", "deal": "Opportunity"},
     marks={
         "*": {Operation.VOID: {MARKER: "void"}, Operation.ARCHIVE: {MARKER: "archived"}},
+        "ContentDocument": {Operation.ARCHIVE: {"IsArchived": True}},
     },
     marker=MARKER,
     vendor_set=(

@@ -26,8 +26,6 @@ T = TypeVar("T")
 QUERIES: Final = 5
 """Queries that one composite call takes."""
 MOST_IDS: Final = 200
-ARCHIVABLE: Final = "ContentDocument"
-"""The one everyday kind with an archive bit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +227,7 @@ class Reader:
         self, kind: Kind, row: Mapping[str, Any], bin_: Bin, parents: Bin
     ) -> tuple[State, str]:
         if not row.get("IsDeleted"):
-            archived = kind.name == ARCHIVABLE and row.get("IsArchived") is True
-            return (State.ARCHIVED if archived else State.LIVE), ""
+            return State.LIVE, ""
         id_ = whole(row["Id"])
         if master := row.get("MasterRecordId"):
             return State.DELETED, f"merged into {whole(master)}"

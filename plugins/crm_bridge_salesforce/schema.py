@@ -33,6 +33,7 @@ class Field:
         createable: Whether a new record may be given it.
         updateable: Whether this user may write it.
         nillable: Whether it may be empty.
+        filterable: Whether a query may ask by it.
         computed: Why nobody writes it; empty where somebody may.
         refers: Kinds that it names; empty where it is no lookup.
         values: The active values of a restricted list; empty where any text is taken.
@@ -43,6 +44,7 @@ class Field:
     createable: bool
     updateable: bool
     nillable: bool
+    filterable: bool = True
     computed: str = ""
     refers: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
@@ -74,6 +76,10 @@ class Kind:
     def types(self) -> dict[str, str]:
         """Each field's type."""
         return {f.name: f.type for f in self.fields.values()}
+
+    def filters(self, name: str) -> bool:
+        """Whether a query may ask by a field; what there is not is left to who asks."""
+        return name not in self.fields or self.fields[name].filterable
 
     @property
     def readable(self) -> list[str]:
@@ -189,6 +195,7 @@ def _field(told: Mapping[str, Any]) -> Field:
         bool(told.get("createable")),
         bool(told.get("updateable")),
         bool(told.get("nillable", True)),
+        bool(told.get("filterable", True)),
         why,
         tuple(told.get("referenceTo") or ()),
         frozenset(one["value"] for one in values or () if one.get("active", True)),

@@ -7,7 +7,7 @@ sforce_api_calls_soql_select.htm; escapes: .../sforce_api_calls_soql_select_quot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -123,6 +123,28 @@ def clause(condition: Condition, types: Mapping[str, str]) -> str:
     if op not in _OPERATORS:
         raise ValueError(f"there is no operator {op!r}")
     return f"{name} {op} {literal(kind_of, value)}"
+
+
+def judge(condition: Condition, types: Mapping[str, str]) -> Callable[[Record], bool]:
+    """A test for a field of long text, by which no query can ask.
+
+    Raises:
+        ValueError: The operator is none for text.
+    """
+    name, op, value = condition.field, condition.op, condition.value
+    tests: dict[str, Callable[[str], bool]] = {
+        "is empty": lambda text: not text,
+        "is not empty": bool,
+        "=": lambda text: text == value,
+        "!=": lambda text: text != value,
+        "in": lambda text: text in value,
+        "contains": lambda text: str(value).casefold() in text.casefold(),
+    }
+    if op not in tests:
+        raise ValueError(
+            f"{name} is a {types[name]} that nobody can order; {op!r} is not asked of it"
+        )
+    return lambda record: tests[op](str(record.fields.get(name) or ""))
 
 
 def query(
