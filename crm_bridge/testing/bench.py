@@ -466,8 +466,10 @@ class Bench:
 _MARKS: Final = {State.VOIDED: "void", State.ARCHIVED: "archive"}
 
 
-def hanging(truth: Truths, ids: Sequence[str], rule: CascadeRule) -> dict[str, Truth]:
-    """The live records of the rule's child that hang on these, by the truth; each by its id."""
+def hanging(
+    truth: Truths, ids: Sequence[str], rule: CascadeRule, states: Sequence[str] = ("live",)
+) -> dict[str, Truth]:
+    """The records of the rule's child that hang on these, by the truth; each by its id."""
     wanted = frozenset(ids)
     linked = {
         id
@@ -478,16 +480,21 @@ def hanging(truth: Truths, ids: Sequence[str], rule: CascadeRule) -> dict[str, T
     }
     found = {}
     for t in truth.values():
-        if t.kind != rule.child or t.state != "live":
+        if t.kind != rule.child or t.state not in states:
             continue
-        value = t.fields.get(rule.via)
-        named = (
-            set(value) if isinstance(value, list) else {value} if isinstance(value, str) else set()
-        )
+        named = set(_named(t.fields.get(rule.via)))
         back = {id for name, _, id, _ in t.links if name == rule.via}
         if t.id in linked or wanted & named or wanted & back:
             found[t.id] = t
     return found
+
+
+def _named(value: Any) -> Iterator[str]:
+    """The ids that a lookup's value names: a text, a list of them, or an object with its `id`."""
+    for one in value if isinstance(value, list) else [value]:
+        id = one.get("id") if isinstance(one, Mapping) else one
+        if isinstance(id, str):
+            yield id
 
 
 def same(one: Any, other: Any) -> bool:

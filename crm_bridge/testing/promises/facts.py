@@ -216,7 +216,7 @@ class Facts:
             if row.operation is Operation.RESTORE:
                 assert set(row.takes) <= {State.VOIDED, State.ARCHIVED}, row
             else:
-                kinds = [*bench.settings.marks, *bench.kinds]
+                kinds = [*bench.settings.marks, *bench.kinds, *row.kinds]
                 assert any(bench.marks(kind, row) for kind in kinds if row.is_for(kind)), row
 
     def test_two_marks_are_told_apart(self, bench: Bench) -> None:

@@ -356,17 +356,35 @@ def _along(
 ) -> set[tuple[str, str]]:
     """What the rules announce to be touched along with these records."""
     if row.operation is Operation.RESTORE:
-        # What went along comes back; what was detached is tied again.
-        undone = [r for r in bench.adapter.profile.cascades if r.kind == refs[0].kind]
-        named = {r.child for r in undone if r.comes_back is not False}
+        # What went along comes back, to any depth; what was detached is tied again.
+        named, parents = set[str](), {refs[0].kind}
+        while parents:
+            undone = [r for r in bench.adapter.profile.cascades if r.kind in parents]
+            parents = {r.child for r in undone if r.comes_back is not False} - named
+            named |= parents
         return {key for key in truth if key[0] in named}
-    allowed = set()
-    for rule in bench.adapter.relations(refs[0].kind):
-        if rule.operation not in (None, row.operation) or row.support is not Support.NATIVE:
-            continue
-        if rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW, Effect.DETACHES):
-            found = hanging(truth, [ref.id for ref in refs], rule)
-            allowed |= {(rule.child, one) for one in found}
+    if row.support is not Support.NATIVE:
+        return set()
+    # A purge out of the bin takes what went there along with its parent.
+    binned = State.LIVE not in row.takes
+    operations = (None, row.operation, *((Operation.DELETE,) if binned else ()))
+    states = ("live", "deleted") if binned else ("live",)
+    allowed = set[tuple[str, str]]()
+    waiting = {(ref.kind, ref.id) for ref in refs}
+    while waiting:
+        below = set[tuple[str, str]]()
+        for kind in {kind for kind, _ in waiting}:
+            ids = [id for own, id in waiting if own == kind]
+            for rule in bench.adapter.relations(kind):
+                if rule.operation not in operations:
+                    continue
+                found = {(rule.child, one) for one in hanging(truth, ids, rule, states)}
+                if rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW):
+                    below |= found
+                elif rule.effect is Effect.DETACHES:
+                    allowed |= found
+        waiting = below - allowed
+        allowed |= below
     return allowed
 
 
