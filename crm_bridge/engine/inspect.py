@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.plan import same
-from crm_bridge.engine.select import mark_of
-from crm_bridge.engine.spool import Spool
 from crm_bridge.model.abilities import CascadeRule, Effect, Operation
-from crm_bridge.model.plans import Batch, Touch
+from crm_bridge.model.plans import Batch
 from crm_bridge.model.records import Condition, Record, RecordRef, is_empty
 
 MAX_DEPTH = 6

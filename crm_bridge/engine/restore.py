@@ -14,7 +14,7 @@ from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.plan import Known
 from crm_bridge.engine.select import Selection
 from crm_bridge.engine.verify import Renamed, differences
-from crm_bridge.errors import SettingsError
+from crm_bridge.errors import BridgeError, SettingsError
 from crm_bridge.journal.store import Journal
 from crm_bridge.model.abilities import Operation
 from crm_bridge.model.plans import PAGE
@@ -228,6 +228,22 @@ def pointed(record: Record, renamed: Renamed) -> Record:
         for link in record.links
     )
     return dataclasses.replace(record, fields=fields, links=links)
+
+
+def read_each(
+    connected: Connected, refs: Sequence[RecordRef]
+) -> dict[RecordRef, Record]:
+    """Read records of any kinds; what cannot be read is left out."""
+    by_kind: dict[str, list[RecordRef]] = {}
+    for ref in dict.fromkeys(refs):
+        by_kind.setdefault(ref.kind, []).append(ref)
+    found: dict[RecordRef, Record] = {}
+    for some in by_kind.values():
+        try:
+            found.update(connected.read(some))
+        except BridgeError:
+            continue
+    return found
 
 
 def there(record: Record | None) -> bool:

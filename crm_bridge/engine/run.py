@@ -112,6 +112,7 @@ class Run:
         self._announced: set[int] | None = None
         self._halted: str | None = None
         self._opened = False
+        self._torn: list[tuple[Street, int, list[Phase]]] = []
         self._ahead = (
             Ahead(plan, self._is_announced, terms.clock, terms.read_max_age) if look_ahead else None
         )
@@ -139,6 +140,7 @@ class Run:
             self._open()
             for number, step in roots:
                 self._walk(number, step)
+            self._mend()
             receipt = self._finish(began, calls)
             finished = not self._tally.left and self._halted is None
             return receipt
@@ -282,6 +284,8 @@ class Run:
         while stretch := list(islice(pages, size)):
             self._stretch(street, number, phases, stretch, tried)
         self._late_look(street, number, phases)
+        if street.untied:
+            self._torn.append((street, number, phases))
 
     def _chain(self, number: int) -> list[Step]:
         chain = [self.plan.steps[number]]
@@ -456,20 +460,35 @@ class Run:
             return
         latest = max(item.sent_at or 0.0 for item in street.hung)
         self._rest(max(0.0, latest + self.terms.settle - self.terms.clock()))
-        by_page: dict[int, list[Item]] = {}
-        for item in street.hung:
-            by_page.setdefault(item.page, []).append(item)
         after = Aftermath(street, self.plan, self.history, self._renames(street))
-        for page, items in by_page.items():
-            rows = dict(self.history.verdicts(self.run, number, page) or {})
-            changed = after.late_look(phases, items, rows)
-            if changed:
-                for outcome in rows.values():
-                    self._tally.counts[outcome.verdict] -= 1
-                    self._tally.left -= unfinished(outcome)
-                rows.update({outcome.ref.id: outcome for outcome in changed})
-                self._verdict(street, number, page, list(rows.values()))
+        for page, items in _by_page(street.hung).items():
+            rows = self.history.verdicts(self.run, number, page) or {}
+            self._again(street, number, page, after.late_look(phases, items, rows))
         street.hung.clear()
+
+    def _mend(self) -> None:
+        """Once all is back: lookups between what came back, which the vendor left empty."""
+        for street, number, phases in self._torn:
+            if street.stopped() is not None:
+                continue
+            self._read_at = self.terms.clock()
+            after = Aftermath(street, self.plan, self.history, self._renames(street))
+            for page, items in _by_page(after.mend(phases[-1])).items():
+                outcomes = [item.outcome for item in items if item.outcome is not None]
+                self._again(street, number, page, outcomes)
+
+    def _again(
+        self, street: Street, number: int, page: int, changed: Sequence[Outcome]
+    ) -> None:
+        """Write the verdicts of a page anew, with those that are another now."""
+        if not changed:
+            return
+        rows = dict(self.history.verdicts(self.run, number, page) or {})
+        for outcome in rows.values():
+            self._tally.counts[outcome.verdict] -= 1
+            self._tally.left -= unfinished(outcome)
+        rows.update({outcome.ref.id: outcome for outcome in changed})
+        self._verdict(street, number, page, list(rows.values()))
 
     # --- small things ------------------------------------------------------------------------------
 
@@ -534,6 +553,13 @@ class Run:
         self._observe(
             Event(self.run, stage, crm, count, self.plan.counts.records, tuple(outcomes))
         )
+
+
+def _by_page(items: Sequence[Item]) -> dict[int, list[Item]]:
+    pages: dict[int, list[Item]] = {}
+    for item in items:
+        pages.setdefault(item.page, []).append(item)
+    return pages
 
 
 def _stretch(connected: Connected, chain: Sequence[Step]) -> int:

@@ -45,6 +45,9 @@ class Street:
         handles: Jobs of the vendor's that were made and are not yet awaited, by batch.
         hung: Items of which an answer was ever lost.
         renames: Which new records stand for old ones, once that was asked.
+        kinds: Kinds of what came back along with others.
+        untied: Lookups that a delete emptied and its way back left empty: the item that took the
+            record along, the record, the field, and what it held.
     """
 
     run: str
@@ -59,6 +62,8 @@ class Street:
     handles: dict[int, str] = field(default_factory=dict)
     hung: list[Item] = field(default_factory=list)
     renames: Renames | None = None
+    kinds: set[str] = field(default_factory=set)
+    untied: list[tuple[Item, RecordRef, str, Any]] = field(default_factory=list)
 
     def entry(self, stage: str, item: Item, kind: str, **more: Any) -> Entry:
         """An entry about records of one page."""

@@ -16,7 +16,6 @@ from crm_bridge.model.plans import Step, Target
 from crm_bridge.model.records import Change, Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Problem, Verdict, skipped
 
-
 _LINKED: Final = frozenset({Verdict.BY_HAND, Verdict.PENDING, Verdict.FAILED})
 
 
@@ -43,6 +42,7 @@ class Item:
         sent_at: When it was sent last, by the guard's clock.
         hung: Whether a send of it was ever in doubt; such items are looked at once more at the end.
         evidence: How the vendor's answer named it: `row` where it was judged alone.
+        plain: Its outcome before anything was said of differences.
     """
 
     target: Target
@@ -62,6 +62,7 @@ class Item:
     sent_at: float | None = None
     hung: bool = False
     evidence: str = ""
+    plain: Outcome | None = None
 
     @property
     def ref(self) -> RecordRef:
@@ -170,6 +171,20 @@ def dated(outcome: Outcome, row: Capability, connected: Connected) -> Outcome:
     if (undo, until, link) == (outcome.undo, outcome.recoverable_until, outcome.link):
         return outcome
     return dataclasses.replace(outcome, undo=undo, recoverable_until=until, link=link)
+
+
+def went_through(item: Item, last: Phase) -> Outcome:
+    """The outcome of an item that got through every phase."""
+    after, answer = item.after, item.answer
+    seen = after is not None and not after.unreadable
+    return Outcome(
+        item.ref,
+        Verdict.DONE,
+        after.state if after is not None and seen else last.row.gives,
+        "read_back" if seen else (item.evidence or "row"),
+        new_ref=answer.new_ref if answer else None,
+        details=answer.details if answer else {},
+    )
 
 
 def not_sent(ref: RecordRef, why: str) -> Outcome:

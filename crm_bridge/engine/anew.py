@@ -1,0 +1,212 @@
+"""What has to be made anew with a record: what had gone along with it, its links, and its ties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crm_bridge.engine import beside
+from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.history import History
+from crm_bridge.engine.impact import pairs
+from crm_bridge.engine.inspect import TAKEN_ALONG
+from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.restore import Renames, pointed, read_each, there
+from crm_bridge.engine.send import Street, send
+from crm_bridge.engine.work import Item, Phase, went_through, with_problem
+from crm_bridge.journal.rows import Snapshot
+from crm_bridge.model.abilities import Capability, Operation, Support
+from crm_bridge.model.plans import Step, Target
+from crm_bridge.model.records import Change, Link, RecordRef, State, is_empty
+from crm_bridge.model.results import Outcome, Verdict
+
+
+class Anew:
+    """Completes records that were made anew.
+
+    Args:
+        street: What the sends of this run have in common.
+        history: The journal and what it knows.
+        renames: Which new records stand for old ones.
+    """
+
+    def __init__(self, street: Street, history: History, renames: Renames) -> None:
+        self._street, self._history, self._renames = street, history, renames
+        self._connected: Connected = street.connected
+
+    def complete(self, last: Phase, items: Sequence[Item]) -> None:
+        """Remember the new ids, make anew what had followed, and put links and ties back."""
+        made = [i for i in items if i.outcome is not None and i.outcome.new_ref is not None]
+        self._remember(made)
+        children = self._children(last, made)
+        self._links([*made, *children])
+        self._ties(last.step.kind, made)
+        fresh = read_each(
+            self._connected,
+            [i.outcome.new_ref for i in made if i.outcome is not None and i.outcome.new_ref],
+        )
+        for item in made:
+            assert item.outcome is not None and item.outcome.new_ref is not None
+            item.after = fresh.get(item.outcome.new_ref, item.after)
+
+    def _remember(self, items: Sequence[Item]) -> None:
+        made = [
+            (i.ref, i.outcome.new_ref)
+            for i in items
+            if i.outcome is not None and i.outcome.new_ref is not None
+        ]
+        org = self._connected.account.org
+        for some in batched(made, 200):
+            self._street.journal.map_ids(self._street.run, org, some)
+        if made:
+            self._renames.again()
+
+    def _children(self, last: Phase, parents: Sequence[Item]) -> list[Item]:
+        """Make anew what went along and is gone, kind by kind, each under its parent's page."""
+        made: list[Item] = []
+        waiting: dict[str, list[tuple[Item, Snapshot]]] = {}
+        for item in parents:
+            for snapshot in item.followers:
+                waiting.setdefault(snapshot.record.ref.kind, []).append((item, snapshot))
+        for kind, some in waiting.items():
+            missing = self._missing(kind, some)
+            row = self._row(kind)
+            if row is None:
+                for item, snapshot in missing:
+                    _lost(item, snapshot, "nothing makes it anew")
+            elif missing:
+                made += self._make(last, row, missing)
+        return made
+
+    def _row(self, kind: str) -> Capability | None:
+        rows = self._connected.profile.rows(Operation.RESTORE, kind)
+        return next((row for row in rows if row.support is Support.REMADE), None)
+
+    def _missing(
+        self, kind: str, some: Sequence[tuple[Item, Snapshot]]
+    ) -> list[tuple[Item, Snapshot]]:
+        refs = [snapshot.record.ref for _, snapshot in some]
+        known = self._street.journal.remade(
+            self._connected.account.org, kind, [ref.id for ref in refs]
+        )
+        now = read_each(self._connected, refs)
+        return [
+            (item, snapshot)
+            for item, snapshot in some
+            if snapshot.record.ref.id not in known and not there(now.get(snapshot.record.ref))
+        ]
+
+    def _make(
+        self, last: Phase, row: Capability, missing: Sequence[tuple[Item, Snapshot]]
+    ) -> list[Item]:
+        kind = missing[0][1].record.ref.kind
+        renamed = self._renames.of([s.record for _, s in missing])
+        children = []
+        for item, snapshot in missing:
+            child = Item(Target(snapshot.record.ref, ""), item.step, item.page)
+            child.source = pointed(snapshot.record, renamed)
+            children.append(child)
+        self._tried_before(kind, children)
+        phase = Phase(last.number + 1, Step(self._connected.crm, kind, row, ()), "create")
+        send(self._street, phase, [c for c in children if c.outcome is None])
+        for (item, snapshot), child in zip(missing, children, strict=True):
+            if child.outcome is None:
+                child.outcome = went_through(child, last)
+            if child.outcome.new_ref is None:
+                why = child.outcome.problem.message if child.outcome.problem else "it failed"
+                _lost(item, snapshot, why)
+        done = [c for c in children if c.outcome is not None and c.outcome.new_ref is not None]
+        self._remember(done)
+        return done
+
+    def _tried_before(self, kind: str, children: Sequence[Item]) -> None:
+        """Children that an earlier part of this run may have made: looked for, never made twice."""
+        tried: set[str] = set()
+        for written in self._street.journal.entries(
+            self._street.run, ("intent",), step=children[0].step, kind=kind
+        ):
+            if written.entry.body.get("what") == "create":
+                tried.update(written.entry.body["ids"])
+        for child in children:
+            if child.ref.id not in tried or child.source is None:
+                continue
+            twin = self._connected.adapter.twin(child.source)
+            if twin is not None:
+                child.outcome = Outcome(
+                    child.ref, Verdict.DONE, State.LIVE, "read_back", new_ref=twin
+                )
+
+    def _links(self, items: Sequence[Item]) -> None:
+        """Put back associations that the vendor keeps outside the fields."""
+        # A vendor's call is for one pair of kinds.
+        wanted: dict[tuple[str, str], list[tuple[Item, RecordRef, Link]]] = {}
+        renamed = self._renames.of([i.source for i in items if i.source is not None])
+        for item in items:
+            if item.source is None or item.outcome is None or item.outcome.new_ref is None:
+                continue
+            for link in pointed(item.source, renamed).links:
+                pair = (item.ref.kind, link.other.kind)
+                wanted.setdefault(pair, []).append((item, item.outcome.new_ref, link))
+        for (kind, _), some in wanted.items():
+            for part in batched(some, beside.AT_ONCE):
+                self._link(kind, part)
+
+    def _link(self, kind: str, part: Sequence[tuple[Item, RecordRef, Link]]) -> None:
+        refs = tuple(dict.fromkeys(ref for _, ref, _ in part))
+        outcomes, trouble = beside.write(
+            self._street, part[0][0], kind, refs, "link",
+            lambda: self._connected.adapter.link([(ref, link) for _, ref, link in part]),
+        )
+        failures = {o.ref: o for o in outcomes if o.verdict is not Verdict.DONE}
+        for item, ref, link in part:
+            problem = failures[ref].problem if ref in failures else None
+            why = trouble or (problem.message if problem else "refused")
+            if (trouble or ref in failures) and item.outcome is not None:
+                item.outcome = with_problem(
+                    item.outcome, "links", f"its {link.name} with {link.other} is not back: {why}"
+                )
+
+    def _ties(self, kind: str, parents: Sequence[Item]) -> None:
+        """Records that stayed, and lost the tie to what is made anew, are tied to the new one."""
+        new = {i.ref.id: i for i in parents}
+        ties: dict[RecordRef, tuple[Item, str]] = {}
+        for run in {i.target.source.partition(" ")[0] for i in parents if i.target.source}:
+            for touch in self._history.plan(run).touches:
+                if touch.rule.kind != kind or touch.rule.effect in TAKEN_ALONG:
+                    continue
+                for parent, ref in pairs(touch):
+                    item = new.get(parent)
+                    if item is not None and not _linked(item, ref):
+                        ties[ref] = (item, touch.rule.via)
+        now = read_each(self._connected, list(ties))
+        changes: list[tuple[Item, Change]] = []
+        for ref, (item, via) in ties.items():
+            record = now.get(ref)
+            assert item.outcome is not None and item.outcome.new_ref is not None
+            if record is not None and there(record) and _untied(record.fields.get(via), item.ref.id):
+                expect = {via: record.fields.get(via)}
+                changes.append((item, Change(ref, {via: item.outcome.new_ref.id}, expect)))
+        for item, change, why in beside.update(self._street, changes, "tie"):
+            assert item.outcome is not None
+            item.outcome = with_problem(
+                item.outcome, "links",
+                f"{change.ref} is not tied to it again{': ' if why else ''}{why}.",
+            )
+
+
+def _lost(item: Item, snapshot: Snapshot, why: str) -> None:
+    assert item.outcome is not None
+    item.outcome = with_problem(
+        item.outcome, "followers", f"{snapshot.record.ref} went along and is not made anew: {why}."
+    )
+
+
+def _linked(item: Item, ref: RecordRef) -> bool:
+    """Whether a tie is one of the record's own links, which are put back as such."""
+    return item.source is not None and any(link.other.id == ref.id for link in item.source.links)
+
+
+def _untied(value: object, old: str) -> bool:
+    """Whether a lookup names nothing, or still the record that is gone."""
+    if is_empty(value) or value == old:
+        return True
+    return isinstance(value, dict) and value.get("id") == old
