@@ -15,6 +15,7 @@ from crm_bridge.kit import (
     Account,
     Adapter,
     Batch,
+    Capability,
     CascadeRule,
     Change,
     Condition,
@@ -29,6 +30,7 @@ from crm_bridge.kit import (
     RecordRef,
     Rejected,
     State,
+    Support,
     Unauthorized,
     Unreachable,
     is_loopback,
@@ -165,11 +167,8 @@ class ZohoAdapter(Adapter):
         return f"{self._urls.page}/crm/{self._domain}/tab/{ref.kind}/{ref.id}"
 
     def abilities(self) -> Profile:
-        """Without mass delete unless it is wished for; marks lock where that is configured."""
-        keep = tuple(
-            row for row in PROFILE.capabilities
-            if row.way != "mass" or self._settings.mass_delete
-        )  # fmt: skip
+        """Fewer rows where a marker or a scope is missing; marks with a lock where it is set up."""
+        keep = tuple(row for row in PROFILE.capabilities if self._can(row))
         profile = PROFILE.limited(keep)
         if not self._settings.lock_archived:
             return profile
@@ -221,6 +220,16 @@ class ZohoAdapter(Adapter):
         )
 
     # --- private -------------------------------------------------------------------------------
+
+    def _can(self, row: Capability) -> bool:
+        """Whether this account can do what a row says."""
+        if row.way == "mass":
+            return self._settings.mass_delete
+        if row.support is Support.MARKED:
+            return self._checks.markable(row.operation)
+        if State.DELETED in row.takes and row.support is Support.NATIVE:
+            return self._looking.bin_open()
+        return True
 
     def _environment(self, told: str) -> str:
         if is_loopback(self._urls.api):

@@ -46,7 +46,20 @@ class Checks:
     describes: Describes
     profile: Profile
 
-    # --- before a plan -------------------------------------------------------------------------
+    def markable(self, operation: Operation) -> bool:
+        """Whether anything marks a record so: a field of the settings, or a marker that is there."""
+        own = self.client.settings.marks.values()
+        words = ("void", "archive") if operation is Operation.RESTORE else (operation.value,)
+        if any(by.get(word) for by in own for word in words):
+            return True
+        modules = self.describes.modules()
+        return any(
+            MARKER in self.describes.fields(kind)
+            for kind in self.profile.aliases.values()
+            if kind in modules
+        )
+
+    # --- before a plan ---------------------------------------------------------------------------
 
     def before(
         self, operation: Operation, records: Sequence[Record]

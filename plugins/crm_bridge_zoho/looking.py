@@ -187,6 +187,16 @@ class Looking:
             }
         return found
 
+    def bin_open(self) -> bool:
+        """Whether the token has the scope of the bin."""
+        try:
+            self.client.ask("/settings/recycle_bin", {"per_page": 1}, scope=_SCOPE)
+        except Unauthorized as error:
+            if error.renewable or error.vendor_code != "OAUTH_SCOPE_MISMATCH":
+                raise
+            return False
+        return True
+
     def _gone(self, kind: str, ids: Sequence[str]) -> frozenset[str]:
         """Which of these are listed as deleted for good; Zoho lists them for 120 days."""
         wanted, found = set(ids), set[str]()
