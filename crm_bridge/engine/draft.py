@@ -237,7 +237,10 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
     for record in records:
         verdict = _judged(draft, connected, record, held, known.get(record.ref.id))
         if isinstance(verdict, Outcome):
-            if verdict.verdict is Verdict.FAILED:
+            # What is gone by a merge was not deleted before: its adapter knows better.
+            if verdict.verdict is Verdict.FAILED or (
+                record.state is State.GONE and verdict.verdict is Verdict.ALREADY
+            ):
                 verdict = settled.get(record.ref, verdict)
             draft.settle(connected, verdict)
         else:

@@ -104,13 +104,14 @@ def followers(
 
 def parent_of(child: Record, rule: CascadeRule, batch: Batch) -> RecordRef:
     """Which record of the batch a child hangs on, by the field or the link that the rule names."""
-    by_id = {ref.id: ref for ref in batch}
+    by_id, refs = {ref.id: ref for ref in batch}, set(batch)
     for value in flat(child.fields.get(rule.via)):
         if isinstance(value, str) and value in by_id:
             return by_id[value]
     for link in child.links:
-        if link.other.id in by_id:
-            return by_id[link.other.id]
+        # By the whole address: ids are unique within a kind only.
+        if link.other in refs:
+            return link.other
     return batch.refs[0]
 
 

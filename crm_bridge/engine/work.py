@@ -109,6 +109,10 @@ class Phase:
             expect = {n: now.get(n) for n in fields}
         return Change(item.ref, fields, expect) if fields else None
 
+    def concerns(self, item: Item, connected: Connected) -> bool:
+        """Whether there is anything to send for an item."""
+        return self.what not in ("fields", "lock") or self.changes(item, connected) is not None
+
     def reached(self, item: Item, record: Record, connected: Connected) -> bool:
         """Whether a record as read back is where this phase should have brought it."""
         if self.what in ("fields", "lock"):
@@ -164,6 +168,7 @@ def dated(outcome: Outcome, row: Capability, connected: Connected) -> Outcome:
     undo, until = outcome.undo, outcome.recoverable_until
     if outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE:
         undo = connected.undo(outcome.ref.kind, outcome.state or row.gives)
+        undo = Undo.NONE if row.erases else undo
         until = until_of(row, undo, vendor_now(connected))
     link = outcome.link
     if link is None and (undo is Undo.BY_HAND or outcome.verdict in _LINKED):
