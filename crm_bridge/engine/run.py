@@ -395,7 +395,8 @@ class Run:
             return
         for phase in phases:
             going = [i for i in items if i.outcome is None and i.start <= phase.number]
-            send(street, phase, going)
+            # A lock that archives take off is none of what was voided.
+            send(street, phase, [i for i in going if phase.concerns(i, street.connected)])
 
     def _trouble(self, connected: Connected, error: BridgeError) -> str:
         """A read that went wrong in the middle of a run stops what is to come, resumable."""

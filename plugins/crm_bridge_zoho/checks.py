@@ -47,7 +47,7 @@ class Checks:
     profile: Profile
 
     def markable(self, operation: Operation) -> bool:
-        """Whether anything marks a record so: a field of the settings, or a marker that is there."""
+        """Whether anything marks a record so: a field of the settings, or the marker."""
         own = self.client.settings.marks.values()
         words = ("void", "archive") if operation is Operation.RESTORE else (operation.value,)
         if any(by.get(word) for by in own for word in words):

@@ -137,6 +137,17 @@ class Looking:
                 return row
         return {}
 
+    def rows_under(self, kind: str, parent: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of a subform module that belong to a record, as its own read shows them."""
+        field = self.describes.fields(kind).get("Parent_Id")
+        if field is None or field.target not in self.describes.modules():
+            return
+        names = [f.name for f in self.describes.fields(field.target).values() if f.inner == kind]
+        whole = self.single(field.target, parent)
+        for name in names:
+            rows = whole.get(name)
+            yield from (row for row in (rows if isinstance(rows, list) else ()) if id_of(row))
+
     def record(self, kind: str, row: Mapping[str, Any]) -> Record:
         """A live row as a record."""
         fields = {k: v for k, v in row.items() if k != "id" and (k[:1] != "$" or k == KEPT)}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from crm_bridge.kit import Record, is_empty
-from crm_bridge_zoho.describes import COMPUTED, FILES, Describes, Field
+from crm_bridge_zoho.describes import COMPUTED, FILES, SINGLE, Describes, Field
 from crm_bridge_zoho.looking import KEPT
 
 LOOKUPS: Final = frozenset({"lookup", "ownerlookup", "userlookup"})
@@ -39,6 +39,11 @@ def _inner(row: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def alike(row: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Whether a new row of a subform holds what an old one held."""
+    return _inner(row) == _inner(fields)
+
+
 _ROWS_OWN: Final = frozenset({"Parent_Id", "Created_Time", "Modified_Time", "Created_By",
                               "Modified_By", "S_NO"})  # fmt: skip
 """What Zoho writes into a row of a subform itself."""
@@ -65,6 +70,8 @@ def made(
             not_set[name] = why
         elif field is not None:
             body[name] = sent(field, value)
+            if field.type in SINGLE:
+                not_set[name] = "made again; Zoho CRM gives its rows new ids and stamps"
     if isinstance(body.get("Parent_Id"), Mapping) and KEPT in record.fields:
         module = record.fields[KEPT]
         body["Parent_Id"] = {"module": {"api_name": module}, "id": body["Parent_Id"]["id"]}

@@ -20,6 +20,7 @@ from crm_bridge.kit import (
     Rejected,
     State,
     Unreachable,
+    Verdict,
     already,
     done,
     failed,
@@ -30,7 +31,7 @@ from crm_bridge_zoho.client import TITLE, Client
 from crm_bridge_zoho.describes import Describes
 from crm_bridge_zoho.locking import Locking
 from crm_bridge_zoho.looking import IDS, Looking
-from crm_bridge_zoho.making import made, pointed_at, sent
+from crm_bridge_zoho.making import alike, made, pointed_at, sent
 from crm_bridge_zoho.profile import LOCK
 from crm_bridge_zoho.rows import (
     NO_SUCH,
@@ -44,6 +45,8 @@ from crm_bridge_zoho.rows import (
 )
 
 _BIN: Final = "/settings/recycle_bin"
+FILES: Final = "Attachments"
+"""Their bytes are not kept, so that nothing makes them anew."""
 WAITING: Final = "Zoho CRM has scheduled it; it is still in the bin."
 
 
@@ -224,13 +227,17 @@ class Verbs:
     def create(self, records: Sequence[Record]) -> Iterator[Outcome]:
         """Make records anew, under new ids, without a look for duplicates."""
         kind = records[0].ref.kind
+        if self.describes.module(kind).kind == "subform":
+            yield from self._rows_of(records)
+            return
         fields = self.describes.fields(kind)
         alive = self._alive(records, kind)
         bodies = {record.ref: made(record, fields, alive) for record in records}
-        good = [record.ref for record in records if bodies[record.ref][0]]
+        good = [r.ref for r in records if bodies[r.ref][0] and kind != FILES]
         for record in records:
             if record.ref not in good:
-                yield failed(record.ref, "never", "nothing of it is kept that an insert takes.")
+                yield failed(record.ref, "never", "the file itself is not kept, only its name"
+                             if kind == FILES else "nothing of it is kept that an insert takes.")
         if not good:
             return
         answer = self.client.tell(
@@ -242,6 +249,27 @@ class Verbs:
             raise Unreachable(f"{TITLE} answered for {len(rows)} of {len(good)}.", answered=True)
         for ref, row in zip(good, rows, strict=True):
             yield self._made(ref, row, bodies[ref][1])
+
+    def _rows_of(self, records: Sequence[Record]) -> Iterator[Outcome]:
+        """Rows of a subform are made with their record: each is looked for, and none is sent."""
+        taken: set[str] = set()
+        rows: dict[str, list[Row]] = {}
+        for record in records:
+            parent = record.fields.get("Parent_Id")
+            id = parent.get("id") if isinstance(parent, Mapping) else None
+            if isinstance(id, str) and id not in rows:
+                rows[id] = list(self.looking.rows_under(record.ref.kind, id))
+            found = (
+                str(row["id"]) for row in rows.get(str(id), ())
+                if str(row["id"]) not in taken and alike(row, record.fields)
+            )  # fmt: skip
+            new = next(found, None)
+            if new is None:
+                yield failed(record.ref, "not_found", "its record has no such row.")
+                continue
+            taken.add(new)
+            ref = RecordRef(self.client.crm, record.ref.kind, new)
+            yield Outcome(record.ref, Verdict.ALREADY, State.LIVE, "row", new_ref=ref)
 
     def _made(self, ref: RecordRef, row: Row, not_set: Mapping[str, str]) -> Outcome:
         details = row.get("details")
