@@ -40,12 +40,13 @@ from crm_bridge_hubspot.kinds import ASSOCIATIONS, OBJECTS, PRIOR_ID, object_typ
 from crm_bridge_hubspot.login import Login
 from crm_bridge_hubspot.portal import Portal
 from crm_bridge_hubspot.profile import (
-    CASCADES,
+    BATCH,
     PATH_VERSIONS,
     PROFILE,
     READ,
     SEARCH,
     TIES_BATCH,
+    measured,
     rule,
 )
 from crm_bridge_hubspot.reading import Reader, parts
@@ -229,18 +230,31 @@ class HubspotAdapter(Adapter):
         return (*own, *(r for r in others if (r.child, r.via) not in told), *rest)
 
     def children(self, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
-        """Read what may go along: line items and quotes of a deal."""
-        if rule not in CASCADES or rule.effect not in checks.MAY_GO:
+        """Read whole what may go along: line items and quotes of a deal.
+
+        What surely stays is told by its association with its parent, and by what measures it: a
+        whole read of everything that merely loses an association would cost many times the delete.
+        """
+        found: dict[str, Link] = {}
+        for id, link in self._hanging(batch, rule):
+            back = Link(link.name, RecordRef(self.crm, batch.kind, id), link.label)
+            found.setdefault(link.other.id, back)
+        if rule.effect in checks.MAY_GO:
+            for part in parts(sorted(found), READ):
+                whole = self._reader.records(rule.child, part)
+                yield from (record for record in whole if record.state is State.LIVE)
             return
-        ids = sorted(self._hanging(batch, rule))
-        for part in parts(ids, READ):
-            for record in self._reader.records(rule.child, part):
-                if record.state is State.LIVE:
-                    yield record
+        names = sorted(measured(rule.child))
+        for part in parts(sorted(found), BATCH) if names else ():
+            rows_of = self._reader.batch(rule.child, part, names).rows
+            for id, row in rows_of.items():
+                yield self._reader.record(rule.child, row, (found.pop(id),))
+        for id, back in found.items():
+            yield Record(RecordRef(self.crm, rule.child, id), State.LIVE, {}, (back,))
 
     def count(self, batch: Batch, rule: CascadeRule) -> int | None:
         """How many records are associated so."""
-        return len(self._hanging(batch, rule))
+        return len({link.other.id for _, link in self._hanging(batch, rule)})
 
     def precheck(
         self, operation: Operation, records: Sequence[Record]
@@ -397,9 +411,8 @@ class HubspotAdapter(Adapter):
             if checks.moves_back(order, (row.get("properties") or {}).get(LIFECYCLE), wanted[id])
         }
 
-    def _hanging(self, batch: Batch, rule: CascadeRule) -> set[str]:
-        return {
-            link.other.id
-            for _, link in self._reader.pair(batch.kind, rule.child, batch.ids)
-            if rule.via in (link.name, checks.ANY_TYPE)
-        }
+    def _hanging(self, batch: Batch, rule: CascadeRule) -> Iterator[tuple[str, Link]]:
+        """The associations of this rule, each with the id of its parent."""
+        for id, link in self._reader.pair(batch.kind, rule.child, batch.ids):
+            if rule.via in (link.name, checks.ANY_TYPE):
+                yield id, link

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from crm_bridge.kit import (
@@ -149,25 +150,41 @@ def not_captured(schema: Schema, kind: str, records: Sequence[Record]) -> Iterat
         )  # fmt: skip
 
 
-def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding]:
-    """Deleted contacts whose e-mail an active contact holds: the page refuses to restore these."""
-    held: dict[str, list[RecordRef]] = {}
+def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
+    """Contacts that are to come back while an active contact holds their e-mail.
+
+    HubSpot's page refuses to restore these, so a person should know. One that left the bin can only
+    be made anew, and not with that e-mail: it is settled, and names the field.
+    """
+    wanted: dict[str, list[Record]] = {}
     for record in records:
         email = record.fields.get("email")
-        if record.state is State.DELETED and isinstance(email, str) and email:
-            held.setdefault(email.lower(), []).append(record.ref)
-    emails, blocked = sorted(held), list[RecordRef]()
+        if record.state in (State.DELETED, State.GONE) and isinstance(email, str) and email:
+            wanted.setdefault(email.lower(), []).append(record)
+    held: dict[str, str] = {}
+    emails = sorted(wanted)
     for start in range(0, len(emails), BATCH):
+        part = [{"id": email} for email in emails[start : start + BATCH]]
         told = ask(
             "read", ("contacts",), [("archived", "false")],
-            {"idProperty": "email", "inputs": [{"id": e} for e in emails[start:start + BATCH]],
-             "properties": ["email", "hs_additional_emails"], "propertiesWithHistory": []},
+            {"idProperty": "email", "inputs": part, "propertiesWithHistory": [],
+             "properties": ["email", "hs_additional_emails"]},
         )  # fmt: skip
         for row in rows(told):
             values = row.get("properties") or {}
             more = str(values.get("hs_additional_emails") or "").split(";")
             for email in {str(values.get("email") or ""), *more}:
-                blocked += held.get(email.strip().lower(), [])
+                held[email.strip().lower()] = str(row.get("id"))
+    blocked: list[RecordRef] = []
+    for email, some in wanted.items():
+        for record in some if email in held else ():
+            if record.state is State.DELETED:
+                blocked.append(record.ref)
+                continue
+            yield replace(
+                skipped(record.ref, "duplicate", f"contact {held[email]} holds its e-mail now."),
+                details={"fields": ["email"]},
+            )
     if blocked:
         yield Finding(
             Severity.WARNING, "blocked",

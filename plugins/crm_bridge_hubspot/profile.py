@@ -13,6 +13,8 @@ from crm_bridge.kit import (
     Capability,
     CascadeRule,
     Effect,
+    LossRule,
+    Measure,
     Operation,
     Profile,
     Rate,
@@ -131,8 +133,8 @@ CAPABILITIES: Final = (
     _row(Operation.DELETE, Support.NATIVE, BATCH_ARCHIVE, takes=_THERE, gives=State.DELETED,
          batch=BATCH, window=_IN_THE_BIN, needs=_WRITES, means="batch/archive", note=_DELETE),
     _row(Operation.PURGE, Support.NATIVE, GDPR_CALL, kinds=("contacts",), takes=_THERE,
-         gives=State.GONE, batch=1, erases=True, needs=("crm.objects.contacts.write",), means="gdpr-delete",
-         note=f"{_PURGE} Whether it takes a contact out of the bin nobody says; a person can."),
+         gives=State.GONE, batch=1, erases=True, needs=("crm.objects.contacts.write",),
+         means="gdpr-delete", note=f"{_PURGE} Whether it takes a contact out of the bin nobody says; a person can."),
     _row(Operation.PURGE, Support.NEVER, CONTACTS_GUIDE, note=_NO_PURGE),
     _row(Operation.RESTORE, Support.MARKED, CONTACTS_GUIDE, takes=(State.VOIDED, State.ARCHIVED),
          gives=State.LIVE, batch=BATCH, needs=_WRITES, means="batch/update",
@@ -190,6 +192,51 @@ VENDOR_SET: Final = (
 )  # fmt: skip
 """Properties that HubSpot writes on every kind, and ours for the id that a record had."""
 
+OBJECT_APIS: Final = "https://developers.hubspot.com/docs/guides/crm/using-object-apis"
+SPECS: Final = "https://github.com/HubSpot/HubSpot-public-api-spec-collection"
+"""HubSpot's published OpenAPI, as of 2026-08-21."""
+MEASURES: Final = (
+    Measure(
+        "deals", "open deals", "amount", "deal_currency_code", "dealname",
+        {"hs_is_closed": ("true",), "dealstage": ("closedwon", "closedlost")}, OBJECT_APIS,
+    ),
+)  # fmt: skip
+
+
+def measured(kind: str) -> set[str]:
+    """The properties by which the plan weighs records of a kind; none where it only counts them."""
+    return {
+        name
+        for one in MEASURES
+        if one.kind == kind
+        for name in (one.amount, one.currency, one.title, *one.closed)
+        if name
+    }
+
+
+_LISTED: Final = ("contacts", "companies", "deals", "tickets")
+_MEMBERSHIPS: Final = "HubSpot drops them at the delete and restores the record without them"
+_NEW: Final = "HubSpot gives a record that is made anew its own"
+LOSSES: Final = (
+    *(
+        LossRule(kind, support, "memberships of static lists", _MEMBERSHIPS, LISTS)
+        for kind in _LISTED
+        for support in (Support.BY_HAND, Support.REMADE)
+    ),
+    *(
+        LossRule("calls", support, "recordings", "HubSpot deletes them for good with the call",
+                 f"{SPECS} PublicApiSpecs/CRM/Calls, batch/archive")
+        for support in (Support.BY_HAND, Support.REMADE)
+    ),
+    LossRule("*", Support.REMADE, "id and creation date", _NEW, CONTACTS_GUIDE),
+    LossRule("*", Support.REMADE, "property history and timeline", _NEW, CONTACTS_GUIDE),
+    LossRule("contacts", Support.REMADE, "marketing status",
+             "no API endpoint of HubSpot's can set it",
+             f"{_KNOWLEDGE}/integrations/manage-marketing-contacts-settings-for-your-integrations"),
+    LossRule("contacts", Support.REMADE, "the way back in the recycling bin",
+             "the new contact holds the e-mail, and the page then refuses the original", BIN),
+)  # fmt: skip
+
 PROFILE: Final = Profile(
     vendor="hubspot",
     title="HubSpot",
@@ -210,6 +257,8 @@ PROFILE: Final = Profile(
     read_calls=READ_CALLS,
     id_grammar=r"[1-9][0-9]{0,18}",
     hosts=("hubapi.com",),
+    measures=MEASURES,
+    losses=LOSSES,
     notes=(
         ("vendor_note", "what HubSpot's API calls archive is a delete here: 90 days in the "
          "recycling bin, and only a person can restore it."),

@@ -29,7 +29,8 @@ LIFECYCLE: Final = "lifecyclestage"
 """A stage that moves forward only: to set it back it must be emptied first
 (https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide)."""
 
-_CODES: Final = {NOT_FOUND: "not_found", "CONFLICT": "taken", "OBJECT_ALREADY_EXISTS": "taken"}
+_CODES: Final = {NOT_FOUND: "not_found", "CONFLICT": "duplicate",
+                 "OBJECT_ALREADY_EXISTS": "duplicate"}  # fmt: skip
 """HubSpot's categories of a refused row, in our words."""
 
 

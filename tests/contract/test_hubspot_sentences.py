@@ -304,6 +304,12 @@ def test_a_plan_says_what_stays_behind_and_what_never_comes_back(
         }
         (touch,) = (t for t in plan.touches if t.rule.child == kind)
         assert (touch.count, touch.rule.effect) == (len(behind), "detaches")
+    weighed = [t for t in plan.touches if t.rule.child == "deals"]
+    open_deals = {
+        id for t in contacts for _, other, id, _ in t.links if other == "deals"
+        if ground.truth(HUB)["deals", id].fields["hs_is_closed"] != "true"
+    }  # fmt: skip
+    assert sum(one.count for touch in weighed for one in touch.sums) == len(open_deals)
     assert ids
     assert any("list memberships" in f.summary for f in plan.findings)
     recorded = [t for t in live(ground, "calls") if t.fields.get("hs_call_recording_url")]
@@ -340,6 +346,20 @@ def test_an_e_mail_in_use_is_named_before_a_person_tries(
     plan = bridge.plan("restore", receipt.run)
     (finding,) = (f for f in plan.findings if f.code == "blocked")
     assert [ref.id for ref in finding.refs] == [gone.id]
+
+
+def test_an_e_mail_that_is_taken_is_named_where_only_a_remake_is_left(
+    ground: SimulatedGround, hub: Callable[..., Bridge]
+) -> None:
+    gone, taker = [t for t in live(ground, "contacts") if t.fields.get("email")][:2]
+    receipt = act(hub(), "delete", refs([gone]))
+    ground.act(HUB, "edit", "contacts", [taker.id], fields={"email": gone.fields["email"]})
+    ground.turn(HUB, timedelta(days=91))
+    before = len(live(ground, "contacts"))
+    (outcome,) = act(hub(), "restore", receipt.run, remake=True).outcomes
+    assert (outcome.verdict, outcome.problem.code) == (Verdict.SKIPPED, "duplicate")
+    assert taker.id in outcome.problem.message
+    assert len(live(ground, "contacts")) == before
 
 
 def test_after_90_days_the_page_is_no_way_back_any_more(
