@@ -22,6 +22,7 @@ from crm_bridge.kit import (
     Finding,
     Gate,
     Job,
+    Link,
     Operation,
     Outcome,
     Profile,
@@ -125,6 +126,10 @@ class ZohoAdapter(Adapter):
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
         """Insert up to 100 records from their snapshots."""
         return self._verbs.create(records)
+
+    def link(self, links: Sequence[tuple[RecordRef, Link]]) -> Iterable[Outcome]:
+        """Point lookups where they led."""
+        return self._verbs.link(links)
 
     # --- the small questions -------------------------------------------------------------------
 

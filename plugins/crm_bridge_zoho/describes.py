@@ -37,7 +37,7 @@ class Field:
     Attributes:
         name: Its API name.
         type: Its data_type.
-        target: The module that a lookup leads to; empty for other types.
+        target: The module that a lookup or multi-select lookup leads to; empty for other types.
         inner: The module of a subform's rows, or the linking module of a multi-select lookup.
         creates: Whether an insert may set it.
         updates: Whether an update may set it.
@@ -220,17 +220,19 @@ def _field(row: Mapping[str, Any]) -> Field:
     lookup, many = row.get("lookup"), row.get("multiselectlookup")
     subform, text = row.get("subform"), row.get("textarea")
     inner = ""
+    target = named(lookup.get("module")) if isinstance(lookup, Mapping) else ""
     if isinstance(subform, Mapping):
         inner = named(subform.get("module"))
     inner = inner or named(row.get("associated_module"))
     if isinstance(many, Mapping) and many:
         inner = named(many.get("linking_module")) or inner
+        target = named(many.get("connected_module"))
     picks = row.get("pick_list_values")
     read_only = row.get("read_only") is True or row.get("field_read_only") is True
     return Field(
         str(row.get("api_name", "")),
         str(row.get("data_type", "")),
-        named(lookup.get("module")) if isinstance(lookup, Mapping) else "",
+        target,
         inner,
         may.get("api_create") is not False and not read_only,
         may.get("api_update") is not False and not read_only,

@@ -71,7 +71,7 @@ class Hanging:
             listed = self.describes.list_of(rule.kind, rule.child) or rule.child
             for row in self._under(rule.kind, id, listed, names):
                 # The row may leave out what the address says already.
-                yield {**row, rule.via: row.get(rule.via) or {"id": id}}
+                yield {**row, rule.via: row.get(rule.via) or {"id": id, "module": rule.kind}}
 
     def _under(
         self, kind: str, id: str, listed: str, names: Sequence[str]

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from crm_bridge.kit import (
     Condition,
+    Link,
     Record,
     RecordRef,
     Rejected,
@@ -22,7 +23,7 @@ from crm_bridge.kit import (
     Unreachable,
 )
 from crm_bridge_zoho.client import TITLE, Answer, Client
-from crm_bridge_zoho.describes import SINGLE, UNTOLD, Describes
+from crm_bridge_zoho.describes import SINGLE, UNTOLD, Describes, Field
 from crm_bridge_zoho.profile import LOCK
 from crm_bridge_zoho.queries import PAGE, checked, criteria, meets, query
 
@@ -56,10 +57,13 @@ class Looking:
 
     # --- reading -------------------------------------------------------------------------------
 
-    def read(self, kind: str, ids: Sequence[str]) -> Iterator[Record]:
+    def read(
+        self, kind: str, ids: Sequence[str], names: Sequence[str] = ()
+    ) -> Iterator[Record]:
         """Records whole; what is not there is looked for in the bin and among what is gone."""
+        plain = self.describes.plain(kind)
         try:
-            rows = self.rows(kind, ids, self.describes.plain(kind))
+            rows = self.rows(kind, ids, [n for n in plain if not names or n in names])
         except Rejected as error:
             if error.vendor_code not in UNTOLD or kind not in self.describes.modules():
                 raise
@@ -67,7 +71,7 @@ class Looking:
             rows, hidden = {}, True
         else:
             hidden = False
-        self.mend(kind, rows)
+        self.mend(kind, rows, names)
         for id in ids:
             if id in rows:
                 yield self.record(kind, rows[id])
@@ -155,10 +159,33 @@ class Looking:
             RecordRef(self.client.crm, kind, id_of(row)),
             State.LIVE,
             fields,
-            (),
+            tuple(self._links(kind, row)),
             _moment(row.get("Modified_Time")),
             locked=row.get(LOCK) is True,
         )
+
+    def _links(self, kind: str, row: Mapping[str, Any]) -> Iterator[Link]:
+        """Where lookups of a row lead, each under the name of its field."""
+        for field in self.describes.fields(kind).values():
+            value = row.get(field.name)
+            if field.type == "lookup":
+                values = [value]
+            elif field.type == "multiselectlookup" and isinstance(value, list):
+                values = [one.get(field.name) for one in value if isinstance(one, Mapping)]
+            else:
+                continue
+            for one in values:
+                target = self.target(field, one, row)
+                if isinstance(one, Mapping) and target and id_of(one):
+                    yield Link(field.name, RecordRef(self.client.crm, target, id_of(one)))
+
+    def target(self, field: Field, value: Any, row: Mapping[str, Any]) -> str:
+        """The module that a lookup's value leads to; empty where nothing tells."""
+        if field.target in self.describes.modules():
+            return field.target
+        told = module_of(value) if isinstance(value, Mapping) else ""
+        told = told or str(row.get(KEPT) or "")
+        return told if told in self.describes.modules() else ""
 
     def _missing(self, kind: str, ids: Sequence[str], hidden: bool) -> Iterator[Record]:
         if not ids:
@@ -186,7 +213,7 @@ class Looking:
                 params = {"ids": ",".join(part), "per_page": PAGE}
                 answer = self.client.ask("/settings/recycle_bin", params, scope=_SCOPE)
                 for row in answer.rows("recycle_bin"):
-                    if id_of(row) in part and _module(row) in (kind, ""):
+                    if id_of(row) in part and module_of(row) in (kind, ""):
                         found[id_of(row)] = row
         except Unauthorized as error:
             if error.renewable or error.vendor_code != "OAUTH_SCOPE_MISMATCH":
@@ -296,6 +323,9 @@ class Looking:
         params: dict[str, Any] = {
             "fields": name, "per_page": PAGE, "page": 1, "sort_by": "id", "sort_order": "asc",
         }  # fmt: skip
+        if kind == "Leads":
+            # Converted leads are left out of lists unless they are asked for.
+            params["converted"] = "both"
         while True:
             answer = self.client.ask(f"/{kind}", params, scope=f"modules.{kind}.READ")
             ids = [id_of(row) for row in answer.rows("data")]
@@ -332,7 +362,8 @@ def id_of(row: Mapping[str, Any]) -> str:
     return id if isinstance(id, str) else ""
 
 
-def _module(row: Mapping[str, Any]) -> str:
+def module_of(row: Mapping[str, Any]) -> str:
+    """The module that a row or a value names, as an object or as text."""
     module = row.get("module")
     if isinstance(module, Mapping):
         module = module.get("api_name")

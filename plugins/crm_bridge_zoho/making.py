@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from crm_bridge.kit import Record, is_empty
-from crm_bridge_zoho.describes import COMPUTED, FILES, SINGLE, Describes, Field
-from crm_bridge_zoho.looking import KEPT
+from crm_bridge_zoho.describes import COMPUTED, FILES, SINGLE, Field
+from crm_bridge_zoho.looking import KEPT, Looking
 
 LOOKUPS: Final = frozenset({"lookup", "ownerlookup", "userlookup"})
 TAGS: Final = "Tag"
@@ -20,6 +20,9 @@ TAGS: Final = "Tag"
 def sent(field: Field, value: Any) -> Any:
     """A value as a write takes it: of a lookup its id alone, of a subform its own values."""
     if field.type in LOOKUPS and isinstance(value, Mapping) and "id" in value:
+        module = value.get("module")
+        if isinstance(module, Mapping) and "api_name" in module:
+            return {"module": {"api_name": module["api_name"]}, "id": value["id"]}
         return {"id": value["id"]}
     if field.name == TAGS and isinstance(value, list):
         tags = [tag.get("name") for tag in value if isinstance(tag, Mapping)]
@@ -72,10 +75,7 @@ def made(
             body[name] = sent(field, value)
             if field.type in SINGLE:
                 not_set[name] = "made again; Zoho CRM gives its rows new ids and stamps"
-    if isinstance(body.get("Parent_Id"), Mapping) and KEPT in record.fields:
-        module = record.fields[KEPT]
-        body["Parent_Id"] = {"module": {"api_name": module}, "id": body["Parent_Id"]["id"]}
-    elif KEPT in record.fields:
+    if body and record.fields.get(KEPT):
         body[KEPT] = record.fields[KEPT]
     return body, not_set
 
@@ -94,21 +94,16 @@ def _why_not(field: Field | None, value: Any, alive: frozenset[str]) -> str:
     return ""
 
 
-def pointed_at(
-    records: Sequence[Record], describes: Describes, kind: str
-) -> dict[str, set[str]]:
+def pointed_at(records: Sequence[Record], looking: Looking, kind: str) -> dict[str, set[str]]:
     """Modules and ids of the records that lookups of these lead to."""
     found: dict[str, set[str]] = {}
-    lookups = [f for f in describes.fields(kind).values() if f.type == "lookup"]
+    lookups = [f for f in looking.describes.fields(kind).values() if f.type == "lookup"]
     for record in records:
         for field in lookups:
             value = record.fields.get(field.name)
             if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
                 continue
-            target = field.target
-            if target not in describes.modules():
-                told = record.fields.get(KEPT)
-                target = told if isinstance(told, str) else ""
-            if target in describes.modules():
+            target = looking.target(field, value, record.fields)
+            if target:
                 found.setdefault(target, set()).add(value["id"])
     return found

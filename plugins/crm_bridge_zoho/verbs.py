@@ -14,6 +14,7 @@ from typing import Any, Final
 from crm_bridge.kit import (
     Batch,
     Change,
+    Link,
     Outcome,
     Record,
     RecordRef,
@@ -281,10 +282,61 @@ class Verbs:
         new = RecordRef(self.client.crm, ref.kind, str(id))
         return done(ref, new_ref=new, details={"not_set": dict(not_set)} if not_set else {})
 
+    def link(self, links: Sequence[tuple[RecordRef, Link]]) -> Iterator[Outcome]:
+        """Point lookups where they led: an insert has set most, the others by one update."""
+        kind = links[0][0].kind
+        fields = self.describes.fields(kind)
+        names = list(dict.fromkeys(link.name for _, link in links if link.name in fields))
+        there = {
+            ref.id: {(one.name, one.other.id) for one in record.links}
+            for ref, record in self._linked(links, names).items()
+        }
+        rows: dict[RecordRef, dict[str, Any]] = {}
+        for ref, link in links:
+            if (link.name, link.other.id) in there.get(ref.id, ()):
+                continue
+            field = fields.get(link.name)
+            if field is None or not field.updates:
+                continue
+            value: Any = {"id": link.other.id}
+            row = rows.setdefault(ref, {"id": ref.id})
+            if field.type == "multiselectlookup":
+                row.setdefault(link.name, []).append({link.name: value})
+            else:
+                row[link.name] = value
+        told = self._pointed(kind, rows)
+        for ref, link in links:
+            if (link.name, link.other.id) in there.get(ref.id, ()):
+                yield done(ref)
+            else:
+                no = failed(ref, "refused", f"no update writes {link.name}.")
+                yield told.get(ref, no) if link.name in rows.get(ref, ()) else no
+
+    def _linked(
+        self, links: Sequence[tuple[RecordRef, Link]], names: Sequence[str]
+    ) -> dict[RecordRef, Record]:
+        refs = list(dict.fromkeys(ref for ref, _ in links))
+        records = self.looking.read(refs[0].kind, [ref.id for ref in refs], names)
+        return {record.ref: record for record in records}
+
+    def _pointed(
+        self, kind: str, rows: Mapping[RecordRef, Mapping[str, Any]]
+    ) -> dict[RecordRef, Outcome]:
+        if not rows:
+            return {}
+        answer = self.client.tell(
+            list(rows), "PUT", f"/{kind}", None, self._quiet({"data": list(rows.values())}),
+            scope=f"modules.{kind}.UPDATE",
+        )  # fmt: skip
+        return {
+            ref: done(ref) if code_of(row) == SUCCESS else refusal(ref, row)
+            for ref, row in matched(list(rows), answer.rows("data"))
+        }
+
     def _alive(self, records: Sequence[Record], kind: str) -> frozenset[str]:
         """Ids that lookups of these lead to and that are there."""
         there: set[str] = set()
-        for target, ids in pointed_at(records, self.describes, kind).items():
+        for target, ids in pointed_at(records, self.looking, kind).items():
             there |= set(self.looking.rows(target, sorted(ids), ["Created_Time"]))
         return frozenset(there)
 
