@@ -24,14 +24,13 @@ from crm_bridge_salesforce import simulator_person as person
 from crm_bridge_salesforce import simulator_soap as soap
 from crm_bridge_salesforce.simulator_bulk import jobs_of, work
 from crm_bridge_salesforce.simulator_life import sweep
-from crm_bridge_salesforce.simulator_org import DERIVED, VENDOR_SET, Org, Trouble
+from crm_bridge_salesforce.simulator_org import DERIVED, NEWEST, VENDOR_SET, Org, Trouble
 from crm_bridge_salesforce.simulator_rest import answer
 from crm_bridge_salesforce.simulator_schema import ID, id_of
 from crm_bridge_salesforce.simulator_seed import Seed
 from crm_bridge_salesforce.simulator_switches import SWITCHES
 from crm_bridge_salesforce.simulator_wire import (
     JSON,
-    NEWEST,
     OLDEST,
     PATH,
     count,
@@ -173,11 +172,15 @@ class SalesforceSimulator(VendorSimulator):
                     call.ids = [text for text in (call.query("ids") or "").split(",") if text]
             case ["composite"] | ["composite", "batch"]:
                 self._describe_inner(call)
+            case ["jobs", "ingest"]:
+                # The three steps of a job are its writes, though only the last lets it act.
+                call.write = changes
             case ["jobs", "ingest", id] if call.method == "PATCH":
                 job = jobs_of(Org.of(call.account)).get(id) if call.account else None
                 call.write = (call.json or {}).get("state") == "UploadComplete"
                 call.ids = list(job.rows or ()) if job else []
             case ["jobs", "ingest", _, "batches"]:
+                call.write = call.method == "PUT"
                 call.ids = call.body.decode().split()[1:]
             case ["tooling", *_]:
                 call.write = changes

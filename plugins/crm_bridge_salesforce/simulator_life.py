@@ -317,8 +317,7 @@ def undelete(org: Org, text: object, by: str | None = None) -> Stored:
     back = [record] if group[0] is not record else [r for r in group if r.state == DELETED]
     for each in back:
         if "r" not in schema()[each.kind].flags and not org.switches["dependents_come_back"]:
-            bury(org, each)
-            continue
+            continue  # it stays where it is, until the bin drops it
         each.merged_into = None
         each.meta.clear()
         org.bin.pop(each.id, None)
@@ -421,7 +420,7 @@ def _overflow(org: Org) -> None:
 
     https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_emptyrecyclebin.htm
     """
-    over = len(org.bin) - int(org.switches["bin_capacity"])
+    over = len(org.bin) - org.bin_holds
     if over <= 0:
         return
     now = org.clock.epoch()

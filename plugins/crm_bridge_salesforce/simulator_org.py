@@ -22,6 +22,9 @@ from crm_bridge_salesforce.simulator_schema import (
     whole_id,
 )
 
+NEWEST: Final = 67  # the API's newest version, Summer '26
+STORAGE_MB: Final = 1024
+LICENCES: Final = 4
 LIVE, DELETED, GONE = "live", "deleted", "gone"
 
 VENDOR_SET: Final = (
@@ -112,6 +115,8 @@ class Org:
         self.unswept = 0.0  # epoch second before which nothing in the bin can run out
         self.made: dict[str, int] = {}
         self.sandbox = True
+        self.daily = 100_000  # calls in 24 hours
+        self.capacity: int | None = None  # records in the bin, where a person has said so
         self.added_fields: dict[str, set[str]] = {}  # marker fields made by the API
         self.row_error: tuple[str, int] | None = None  # a fault that waits for the next write
 
@@ -122,6 +127,14 @@ class Org:
         if org is None:
             org = account.memory["org"] = cls(account)
         return org
+
+    @property
+    def bin_holds(self) -> int:
+        """How many records the bin holds before the oldest are dropped."""
+        if self.capacity is not None:
+            return self.capacity
+        by_storage = self.switches["bin_rule"] == "storage"
+        return 25 * STORAGE_MB if by_storage else 5_000 * LICENCES
 
     # -- who ------------------------------------------------------------------------------------
 
@@ -205,6 +218,8 @@ class Org:
             case "SystemModstamp":
                 return stamp(record.changed_at)
         found = record.fields.get(field.name)
+        if field.type == "base64" and found is not None:
+            return f"/services/data/v{NEWEST}.0/sobjects/{record.kind}/{record.id}/{field.name}"
         if found is not None:
             return found
         if field.type == "boolean":
@@ -225,9 +240,9 @@ class Org:
         return parts if any(parts.values()) else None
 
     def stored(self, record: Stored) -> dict[str, Any]:
-        """The values that are kept, for the truth."""
+        """The values that are kept, for the truth; contents of files are no values."""
         own = schema()[record.kind]
-        shown = dict(record.fields)
+        shown = {n: v for n, v in record.fields.items() if own.fields[n].type != "base64"}
         shown["SystemModstamp"] = stamp(record.changed_at)
         for name in ("CreatedById", "LastModifiedById"):
             if name in own.fields:

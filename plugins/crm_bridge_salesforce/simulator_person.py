@@ -10,6 +10,7 @@ from crm_bridge.simulator import Act, Refused, Stored
 from crm_bridge_salesforce.simulator_life import delete, empty_bin, merge, undelete, update
 from crm_bridge_salesforce.simulator_org import DELETED, GONE, LIVE, Org, Trouble
 from crm_bridge_salesforce.simulator_schema import SYSTEM_RIGHTS, schema, whole_id
+from crm_bridge_salesforce.simulator_wire import spend
 
 RIGHTS: Final = (
     *("create", "read", "edit", "delete", "edit_field", "opaque_token"),
@@ -29,9 +30,8 @@ def act(org: Org, told: Act) -> Iterable[str]:
     """
     if told.act in ("grant", "revoke"):
         return _right(org, told)
-    if told.act == "edit" and told.kind == "Organization":
-        org.sandbox = bool(told.fields.get("IsSandbox", org.sandbox))
-        return []
+    if told.act == "quota" or told.kind == "Organization":
+        return _organization(org, told)
     does = _ACTS.get(told.act)
     if does is None:
         raise Refused(f"salesforce knows no act {told.act!r}")
@@ -66,6 +66,20 @@ def _right(org: Org, told: Act) -> list[str]:
         org.revoked |= marks
     else:
         org.revoked -= marks
+    return []
+
+
+def _organization(org: Org, told: Act) -> list[str]:
+    """What is true of the whole org: `quota` with fields.left (and limit), `edit` of its facts."""
+    fields = told.fields
+    if told.act == "quota" and isinstance(fields.get("left"), int):
+        org.daily = int(fields.get("limit", org.daily))
+        spend(org, org.daily - int(fields["left"]))
+    elif told.act == "edit" and set(fields) <= {"IsSandbox", "BinCapacity"}:
+        org.sandbox = bool(fields.get("IsSandbox", org.sandbox))
+        org.capacity = fields.get("BinCapacity", org.capacity)
+    else:
+        raise Refused("quota takes fields.left; an Organization has IsSandbox and BinCapacity")
     return []
 
 

@@ -15,7 +15,7 @@ from crm_bridge.simulator import Call
 from crm_bridge_salesforce import simulator_bulk as bulk
 from crm_bridge_salesforce import simulator_records as records
 from crm_bridge_salesforce.simulator_collections import collection, retrieved
-from crm_bridge_salesforce.simulator_org import LIVE, Org, Trouble
+from crm_bridge_salesforce.simulator_org import LIVE, STORAGE_MB, Org, Trouble
 from crm_bridge_salesforce.simulator_query import Search
 from crm_bridge_salesforce.simulator_schema import MARKABLE, MARKER
 from crm_bridge_salesforce.simulator_soql import parse
@@ -33,7 +33,6 @@ from crm_bridge_salesforce.simulator_wire import (
 )
 
 PAGE = 2000
-STORAGE_MB = 1024
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d+)", re.IGNORECASE)
 _REFERENCE = re.compile(r"[A-Za-z0-9_]+")
 
@@ -102,14 +101,13 @@ def _places(version: str) -> dict[str, str]:
 def _limits(org: Org, call: Call) -> Answer:
     if call.method != "GET":
         raise not_allowed(call.method, "GET")
-    daily = org.switches["daily_requests"]
     counts = org.store.counts()
     rows = sum(by.get(LIVE, 0) for by in counts.values())
     if org.switches["binned_rows_count"]:
         rows += sum(by.get("deleted", 0) for by in counts.values())
     stored = rows * 2 // 1024  # a record counts as 2 kB
     told = {
-        "DailyApiRequests": (daily, max(daily - used(org), 0)),
+        "DailyApiRequests": (org.daily, max(org.daily - used(org), 0)),
         "DailyBulkApiBatches": (15_000, 15_000),
         "DailyBulkV2QueryJobs": (10_000, 10_000),
         "DailyBulkV2QueryFileStorageMB": (976_562, 976_562),

@@ -348,7 +348,7 @@ class Seed:
             "TotalPrice": Decimal("19.99") * (r % 5 + 1)}  # fmt: skip
         yield "ContentDocument", twentieth, lambda r: {
             "Title": f"合同扫描 {r}", "FileExtension": "pdf", "FileType": "PDF",
-            "ContentSize": 1024, "PublishStatus": "P",
+            "ContentSize": 1024, "PublishStatus": "P", "IsArchived": False,
             "LatestPublishedVersionId": self.id("ContentVersion", r)}  # fmt: skip
         yield "ContentVersion", twentieth, lambda r: {
             "ContentDocumentId": self.id("ContentDocument", r), "Title": f"合同扫描 {r}",

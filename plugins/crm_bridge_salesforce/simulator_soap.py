@@ -113,12 +113,11 @@ def answer(org: Org | None, call: Call, version: str) -> Reply:
         inner = made(org, body[0], all_or_none)
     except Trouble as error:
         return fault(error.code, error.text)
-    daily = org.switches["daily_requests"]
     return Reply.xml(
         '<?xml version="1.0" encoding="UTF-8"?>'
         f'<soapenv:Envelope xmlns:soapenv="{ENVELOPE}" xmlns="{PARTNER}" xmlns:xsi="{_XSI}">'
         f"<soapenv:Header><LimitInfoHeader><limitInfo><current>{used(org)}</current>"
-        f"<limit>{daily}</limit><type>API REQUESTS</type></limitInfo></LimitInfoHeader>"
+        f"<limit>{org.daily}</limit><type>API REQUESTS</type></limitInfo></LimitInfoHeader>"
         f"</soapenv:Header><soapenv:Body><{verb}Response>{inner}</{verb}Response></soapenv:Body>"
         "</soapenv:Envelope>"
     )

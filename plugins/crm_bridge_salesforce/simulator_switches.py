@@ -11,10 +11,13 @@ SWITCHES: Final[Mapping[str, Switch]] = {
     "marker_field": Switch(True, about="whether CRM_Bridge_Status__c exists"),
     "retention": Switch(15, (15, 30), "days in the bin; 30 where Support extended it"),
     "late_undelete": Switch(True, about="whether the API undeletes on the days 16 to 30"),
-    "bin_capacity": Switch(25_600, about="records in the bin before the oldest are dropped"),
+    "bin_rule": Switch(
+        "storage",
+        ("storage", "licences"),
+        "how many the bin holds: 25 for each MB of data storage, or 5,000 for each licence",
+    ),
     "binned_rows_count": Switch(False, about="whether binned rows count toward data storage"),
     "purged_shown_hours": Switch(24, (24, 0), "how long queryAll shows purged rows"),
-    "daily_requests": Switch(100_000, about="calls in 24 hours"),
     "failing_row_id": Switch(False, about="whether failing rows of a collection carry their id"),
     "missing_id_code": Switch(
         "INVALID_CROSS_REFERENCE_KEY",

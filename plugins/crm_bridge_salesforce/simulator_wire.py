@@ -14,7 +14,6 @@ from crm_bridge.simulator import Call, Reply
 from crm_bridge_salesforce.simulator_org import Org, Trouble
 
 PATH: Final = re.compile(r"/services/data/(v\d+\.\d)(?:/(.*))?")
-NEWEST: Final = 67
 OLDEST: Final = 31
 
 _ENCODE = msgspec.json.Encoder(decimal_format="number")
@@ -115,16 +114,21 @@ def count(org: Org, calls: int = 1) -> None:
         Trouble: It is used up.
     """
     hours: dict[int, int] = org.account.memory.setdefault("usage", {})
-    if org.account.limits and used(org) + calls > org.switches["daily_requests"]:
+    if org.account.limits and used(org) + calls > org.daily:
         text = "TotalRequests Limit exceeded."
         raise Trouble("REQUEST_LIMIT_EXCEEDED", text, status=403)
     now = int(org.clock.epoch() // 3600)
     hours[now] = hours.get(now, 0) + calls
 
 
+def spend(org: Org, calls: int) -> None:
+    """Have so many calls made within the last hour, and none before."""
+    org.account.memory["usage"] = {int(org.clock.epoch() // 3600): calls}
+
+
 def usage(org: Org) -> tuple[str, str]:
     """The header that tells of the allowance."""
-    return "sforce-limit-info", f"api-usage={used(org)}/{org.switches['daily_requests']}"
+    return "sforce-limit-info", f"api-usage={used(org)}/{org.daily}"
 
 
 def lock_rows(org: Org, total: int) -> dict[int, Trouble]:

@@ -8,7 +8,9 @@ import pytest
 
 from crm_bridge.simulator import serving
 from crm_bridge_hubspot.simulator import HubspotSimulator
+from crm_bridge_salesforce.simulator import SalesforceSimulator
 from tests.unit.simulators.hubspot_portal import Portal
+from tests.unit.simulators.salesforce_org import SalesforceOrg
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +33,19 @@ def limited_hub() -> Iterator[Portal]:
     simulator = HubspotSimulator(records=20)
     with serving(simulator) as url:
         yield Portal(simulator, url)
+
+
+@pytest.fixture(scope="module")
+def served_salesforce() -> Iterator[tuple[SalesforceSimulator, str]]:
+    simulator = SalesforceSimulator(records=40)
+    with serving(simulator) as url:
+        yield simulator, url
+
+
+@pytest.fixture
+def sf(served_salesforce: tuple[SalesforceSimulator, str]) -> SalesforceOrg:
+    for index in (1, 0):
+        org = SalesforceOrg(*served_salesforce, index)
+        org.control("reset", {})
+        org.login()
+    return org
