@@ -87,7 +87,8 @@ class Trouble(Exception):
 
 def stamp(epoch: float) -> str:
     """A datetime as REST writes it, to the second."""
-    return f"{datetime.fromtimestamp(int(epoch), UTC):%Y-%m-%dT%H:%M:%S}.000+0000"
+    # Faster than strftime by far, and a seed makes hundreds of thousands.
+    return f"{datetime.fromtimestamp(int(epoch), UTC).isoformat()[:19]}.000+0000"
 
 
 def name_of(record: Stored) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -45,11 +45,11 @@ _PODS = ("Fj", "Kx")  # the two orgs live on two instances, so no id is in both
 
 def id18(id15: str) -> str:
     """An id of 15 characters with the suffix that tells which of its letters are capitals."""
-    tail = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << n for n, c in enumerate(id15[start : start + 5]) if "A" <= c <= "Z")
-        tail += _SUFFIX[bits]
-    return id15 + tail
+    bits = 0
+    for n, char in enumerate(id15):
+        if "A" <= char <= "Z":
+            bits |= 1 << n
+    return f"{id15}{_SUFFIX[bits & 31]}{_SUFFIX[bits >> 5 & 31]}{_SUFFIX[bits >> 10]}"
 
 
 def whole_id(text: object) -> str | None:
@@ -60,6 +60,7 @@ def whole_id(text: object) -> str | None:
     return whole if len(text) == 15 or whole == text else None
 
 
+@lru_cache(1 << 17)
 def id_of(prefix: str, org: int, row: int) -> str:
     """The id of a row: computable, so that children can name parents which were not made yet."""
     tail = ""
