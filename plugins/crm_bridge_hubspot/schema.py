@@ -89,6 +89,9 @@ class CustomKind:
 class Schema:
     """The schema of one portal, asked for as it is needed.
 
+    The lock only keeps lanes from asking the same twice. Whatever `whoami()` touches goes without
+    it: a lane that waits here for a new login must not keep the one that gets it.
+
     Args:
         ask: Makes one read.
     """
@@ -103,12 +106,8 @@ class Schema:
 
     def forget(self) -> None:
         """Ask anew from now on."""
-        with self._lock:
-            self._kinds.clear()
-            self._plain.clear()
-            self._custom = None
-            self._no_pairs.clear()
-            self._closed_pairs.clear()
+        self._kinds, self._plain, self._custom = {}, {}, None
+        self._no_pairs, self._closed_pairs = set(), set()
 
     def of(self, kind: str) -> KindSchema:
         """The properties of a kind.
@@ -118,17 +117,19 @@ class Schema:
             Unauthorized: The token may not see it.
         """
         with self._lock:
-            if kind not in self._kinds:
-                self._kinds[kind] = self._asked(kind)
-            return self._kinds[kind]
+            found = self._kinds.get(kind)
+            if found is None:
+                found = self._kinds[kind] = self._asked(kind)
+            return found
 
     def plain(self, kind: str) -> KindSchema:
         """The properties of the first class alone: one call, where the others do not matter."""
         with self._lock:
-            if kind not in self._plain:
-                found = {one.name: one for one in self._class(kind, SENSITIVITIES[0])}
-                self._plain[kind] = KindSchema(kind, found)
-            return self._plain[kind]
+            found = self._plain.get(kind)
+            if found is None:
+                named = {one.name: one for one in self._class(kind, SENSITIVITIES[0])}
+                found = self._plain[kind] = KindSchema(kind, named)
+            return found
 
     def _asked(self, kind: str) -> KindSchema:
         found = dict(self.plain(kind).properties)
@@ -148,16 +149,16 @@ class Schema:
 
     def custom(self) -> tuple[CustomKind, ...]:
         """The portal's custom objects; none where the token may not see them."""
-        with self._lock:
-            if self._custom is None:
-                try:
-                    told = self.ask("schemas", (), [("archived", "false")], None)
-                except (Unauthorized, Rejected) as error:
-                    if getattr(error, "renewable", False):
-                        raise
-                    told = {}
-                self._custom = tuple(_custom_kinds(told))
-            return self._custom
+        found = self._custom
+        if found is None:
+            try:
+                told = self.ask("schemas", (), [("archived", "false")], None)
+            except (Unauthorized, Rejected) as error:
+                if getattr(error, "renewable", False):
+                    raise
+                told = {}
+            found = self._custom = tuple(_custom_kinds(told))
+        return found
 
     def known_spelling(self, kind: str) -> str | None:
         """The type id of a custom object by one of its names, from what was asked already."""

@@ -606,6 +606,19 @@ def test_oauth_gets_a_token_and_another_when_it_dies(
     assert not any("/oauth/v1/" in line.path for line in ground.arrived(HUB))
 
 
+def test_a_token_that_dies_under_all_lanes_at_once_is_renewed_once(
+    ground: SimulatedGround, hub: Callable[..., Bridge]
+) -> None:
+    bridge = hub(**oauth(ground))
+    contacts = [r.ref for r in bridge.find(f"{HUB}:contacts")]
+    ground.turn(HUB, timedelta(minutes=31))
+    plan = bridge.plan("delete", contacts, reason="tried", code="stale", limit_share=None)
+    ground.turn(HUB, timedelta(minutes=31))
+    assert bridge.apply(plan).counts[Verdict.DONE] == plan.counts.records
+    asked = [line for line in ground.arrived(HUB) if line.path.endswith("/token")]
+    assert len(asked) == 3
+
+
 def test_a_kept_token_is_for_its_owner_alone(ground: SimulatedGround, tmp_path: Path) -> None:
     bench = connect(HubspotAdapter, ground, HUB, **oauth(ground))
     bench.adapter.whoami()
