@@ -190,7 +190,8 @@ class SalesforceAdapter(Adapter):
         if operation in (Operation.DELETE, Operation.PURGE):
             yield from self._checks.taking(operation, kind, records)
         elif operation is Operation.RESTORE:
-            yield from self._checks.returning(kind, records)
+            marks = self._marks(kind.name, Operation.ARCHIVE)
+            yield from self._checks.returning(kind, records, marks)
         elif any(row.support is Support.MARKED for row in self.profile.rows(operation, kind.name)):
             marks = self._marks(kind.name, operation)
             yield from self._checks.marking(kind, records, marks)

@@ -122,8 +122,13 @@ class Checks:
             (told,) = self._reader.together([(self._access("Edit", some), False)])
             yield from self._without(some, told, "Edit")
 
-    def returning(self, kind: Kind, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
+    def returning(
+        self, kind: Kind, records: Sequence[Record], marks: Mapping[str, Any]
+    ) -> Iterator[Finding | Outcome]:
         """For a restore of these records, whose fields are those of their snapshots."""
+        if why := missing(kind, marks):
+            marked = (r for r in records if r.state not in (State.DELETED, State.GONE))
+            yield from (skipped(record.ref, "not_yet", why) for record in marked)
         binned = [r for r in records if r.state is State.DELETED]
         if not binned:
             return

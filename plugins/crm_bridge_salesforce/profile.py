@@ -241,7 +241,7 @@ def rule(
     cascade: bool,
     restricted: bool,
     *,
-    undeletable: bool,
+    undeletable: bool | None,
     source: str = _DESCRIBES,
     custom: bool = False,
 ) -> CascadeRule:
@@ -253,7 +253,7 @@ def rule(
         via: The child's field.
         cascade: `cascadeDelete`.
         restricted: `restrictedDelete`.
-        undeletable: Whether records of the child's kind can be undeleted.
+        undeletable: Whether records of the child's kind can be undeleted; None where nobody says.
         source: Where the flags were read.
         custom: Whether the lookup is a custom field.
     """
@@ -263,7 +263,7 @@ def rule(
         return CascadeRule(kind, child, via, Effect.MAY_FOLLOW, undeletable, note=_NOTE_BOTH,
                            **facts)  # fmt: skip
     if cascade:
-        note = (("" if undeletable else _NOTE_LOST) + contents).strip()
+        note = ((_NOTE_LOST if undeletable is False else "") + contents).strip()
         return CascadeRule(kind, child, via, Effect.FOLLOWS, undeletable, note=note, **facts)
     if restricted:
         return CascadeRule(kind, child, via, Effect.BLOCKS, None, note=_NOTE_ALONE, **facts)
@@ -279,7 +279,9 @@ def _rules() -> Iterator[CascadeRule]:
         for kind, named in table.items():
             for one in named.split():
                 child, _, via = one.partition(".")
-                kept = child not in (*_NEVER_BINNED, "ContentDocumentLink")
+                # No recorded describe tells of it; the account's own does.
+                unsaid = child == "ContentDocumentLink"
+                kept = None if unsaid else child not in _NEVER_BINNED
                 yield rule(kind, child, via, cascade, restricted, undeletable=kept)
 
 
