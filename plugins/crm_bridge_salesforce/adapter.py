@@ -35,7 +35,7 @@ from crm_bridge.kit import (
 from crm_bridge_salesforce import bulk, ids, soql
 from crm_bridge_salesforce.checks import Checks, missing
 from crm_bridge_salesforce.profile import BULK_ABOVE, ORIGIN, PROFILE
-from crm_bridge_salesforce.reading import Reader, moment
+from crm_bridge_salesforce.reading import Reader, moment, named_by
 from crm_bridge_salesforce.schema import Kind
 from crm_bridge_salesforce.tally import Tally
 from crm_bridge_salesforce.wire import SalesforceSettings, Wire
@@ -137,8 +137,10 @@ class SalesforceAdapter(Adapter):
         return self._writer.write([(change.ref, change.fields) for change in changes])
 
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
-        """Make anew what may be set; the rest is named."""
-        return self._writer.make(self._schema.kind(records[0].ref.kind), records)
+        """Make anew what may be set; the rest is named, lookups to what is not there among it."""
+        kind = self._schema.kind(records[0].ref.kind)
+        there = self._reader.there(named_by(kind, [record.fields for record in records]))
+        return self._writer.make(kind, records, there)
 
     def spell_kind(self, kind: str) -> str:
         """An API name as it is; an alias is resolved."""

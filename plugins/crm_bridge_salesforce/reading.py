@@ -169,7 +169,7 @@ class Reader:
         unlisted = [row for row in hidden if row["Id"] not in bin_.since]
         parents = Bin(False, {})
         if bin_.asked and unlisted:
-            parents = self._in_bin(_named(kind, unlisted))
+            parents = self._in_bin(named_by(kind, unlisted))
         return {
             id_: self._record(kind, row, id_ in locked, bin_, parents) for id_, row in rows.items()
         }
@@ -239,7 +239,7 @@ class Reader:
             return State.DELETED, ""
         if id_ in bin_.since:
             return State.DELETED, ""
-        if any(one in parents.since for one in _named(kind, [row])):
+        if any(one in parents.since for one in named_by(kind, [row])):
             return State.DELETED, "went to the bin with its parent"
         # queryAll shows a row for about a day after the bin was emptied; that brings nothing back.
         return State.GONE, "deleted, and no longer in the recycle bin"
@@ -275,6 +275,29 @@ class Reader:
             for record in records:
                 if (record.state is wanted) == deleted:
                     yield record
+
+    def there(self, ids: Sequence[str]) -> set[str]:
+        """Which of these ids, of whatever kinds, are live records."""
+        by_prefix: dict[str, list[str]] = {}
+        for one in ids:
+            by_prefix.setdefault(one[:3], []).append(one)
+        kinds = {str(told.get("keyPrefix")): name for name, told in self.schema.all().items()}
+        queries = [
+            (
+                soql.query(["Id"], kinds[prefix], [soql.ids_in("Id", some[at : at + MOST_IDS])]),
+                False,
+            )
+            for prefix, some in by_prefix.items()
+            if prefix in kinds
+            for at in range(0, len(some), MOST_IDS)
+        ]
+        found: set[str] = set()
+        for part in self.together(queries):
+            if isinstance(part, AdapterError):
+                _must_be_refused(part)
+                continue
+            found.update(whole(row["Id"]) for row in part)
+        return found
 
     def hanging(self, child: Kind, via: str, ids: Sequence[str]) -> Iterator[Record]:
         """The live records of a kind whose field names one of these, whole."""
@@ -329,7 +352,7 @@ def _must_be_refused(error: AdapterError) -> None:
         raise error
 
 
-def _named(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def named_by(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """The ids that the lookups of these rows name, each once."""
     lookups = [f.name for f in kind.fields.values() if f.refers]
     named = (row.get(name) for row in rows for name in lookups)

@@ -8,7 +8,7 @@ one that was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -76,12 +76,22 @@ class Writer:
         ]
         return _by_place(refs, self._post(refs, records, "PATCH"))
 
-    def make(self, kind: Kind, records: Sequence[Record]) -> Iterator[Outcome]:
-        """Make records anew, and name what could not be set."""
+    def make(
+        self, kind: Kind, records: Sequence[Record], there: Container[str]
+    ) -> Iterator[Outcome]:
+        """Make records anew, and name what could not be set.
+
+        Args:
+            kind: As describe tells it now.
+            records: The snapshots.
+            there: Ids of the live records that their lookups name; others are not given.
+        """
         refs = [record.ref for record in records]
         bodies, missing = [], []
         for record in records:
             given, left = settable(kind, record)
+            for name in [n for n in given if kind.fields[n].refers and given[n] not in there]:
+                left[name] = f"it names {given.pop(name)}, which is not there"
             bodies.append({"attributes": {"type": kind.name}, **given})
             missing.append(left)
         told = self._post(refs, bodies, "POST")
