@@ -24,7 +24,8 @@ COMPUTED: Final = frozenset({"formula", "rollup_summary", "autonumber"})
 FILES: Final = frozenset({"fileupload", "imageupload", "profileimage"})
 ANY_MODULE: Final = "se_module"
 """The target of a lookup that leads to records of several modules."""
-PARTS: Final = ("Notes", "Attachments")
+ATTACHMENTS: Final = "Attachments"
+PARTS: Final = ("Notes", ATTACHMENTS)
 """Modules whose records hang on one of another module and go with it."""
 UNTOLD: Final = frozenset({"INVALID_MODULE", "NOT_SUPPORTED", "INVALID_URL_PATTERN"})
 """Codes that say that there is no such module, or none that the API serves."""

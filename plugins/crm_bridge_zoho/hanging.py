@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from crm_bridge.kit import CascadeRule, Record
+from crm_bridge.kit import CascadeRule, Record, Rejected
 from crm_bridge_zoho.client import Client
-from crm_bridge_zoho.describes import ANY_MODULE, PARTS, Describes
+from crm_bridge_zoho.describes import ANY_MODULE, ATTACHMENTS, Describes
 from crm_bridge_zoho.looking import IDS, NAMES, Looking, id_of, parts
-from crm_bridge_zoho.queries import PAGE, VALUES, hanging
+from crm_bridge_zoho.queries import CRITERIA, PAGE, VALUES, any_of, hanging
+
+UNASKABLE: Final = frozenset({"INVALID_QUERY", "SYNTAX_ERROR", "INVALID_MODULE", "NOT_SUPPORTED"})
+"""Codes by which COQL says that it cannot be asked so; related lists then can."""
 
 
 @dataclass(slots=True)
@@ -33,29 +36,36 @@ class Hanging:
 
     def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
         """Ids of the live records that hang on these by a rule."""
-        if rule.child in PARTS:
+        if rule.child == ATTACHMENTS:
             return [id_of(row) for row in self._parts_of(rule, ids)]
         field = self.describes.fields(rule.child).get(rule.via)
         if field is None:
             return []
-        if field.target == ANY_MODULE:
-            # COQL does not reliably take several values for a lookup to several modules.
-            listed = self.describes.list_of(rule.kind, rule.child)
-            return [
-                id_of(row)
-                for id in (ids if listed else ())
-                for row in self._under(rule.kind, id, listed, (rule.via,))
-                if _names(row.get(rule.via), id)
-            ]
-        hung: list[str] = []
-        for part in parts(ids, VALUES):
-            for some in self.looking.by_query(rule.child, [hanging(rule.via, part)]):
-                hung += some
-        return list(dict.fromkeys(hung))
+        if field.target != ANY_MODULE:
+            return self._queried(rule, [hanging(rule.via, p) for p in parts(ids, VALUES)])
+        try:
+            return self._queried(rule, [any_of(rule.via, p) for p in parts(ids, CRITERIA)])
+        except Rejected as error:
+            if error.vendor_code not in UNASKABLE:
+                raise
+        listed = self.describes.list_of(rule.kind, rule.child)
+        return [
+            id_of(row)
+            for id in (ids if listed else ())
+            for row in self._under(rule.kind, id, listed, (rule.via,))
+            if _names(row.get(rule.via), id)
+        ]
+
+    def _queried(self, rule: CascadeRule, asked: Sequence[str]) -> list[str]:
+        found: dict[str, None] = {}
+        for one in asked:
+            for some in self.looking.by_query(rule.child, [one]):
+                found.update(dict.fromkeys(some))
+        return list(found)
 
     def children(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Record]:
         """The live records that hang on these by a rule, whole."""
-        if rule.child in PARTS:
+        if rule.child == ATTACHMENTS:
             for row in self._parts_of(rule, ids):
                 yield self.looking.record(rule.child, row)
             return
@@ -65,7 +75,7 @@ class Hanging:
             yield from (self.looking.record(rule.child, row) for row in rows.values())
 
     def _parts_of(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        """Notes or attachments of records: they are listed under each record only."""
+        """Attachments of records: they are listed under each record only."""
         names = self.describes.plain(rule.child)
         for id in ids:
             listed = self.describes.list_of(rule.kind, rule.child) or rule.child

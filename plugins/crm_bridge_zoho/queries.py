@@ -59,6 +59,14 @@ def hanging(via: str, ids: Iterable[str]) -> str:
     return f"{via} in ({_list(ids)})"
 
 
+def any_of(via: str, ids: Sequence[str]) -> str:
+    """The same, for a lookup to several modules: of those COQL takes one value at a time."""
+    told = f"{via} = '{ids[0]}'"
+    for id in ids[1:]:
+        told = f"({told}) or {via} = '{id}'" if " or " in told else f"{told} or {via} = '{id}'"
+    return f"({told})"
+
+
 def criteria(where: Sequence[Condition], fields: Mapping[str, Field]) -> list[str]:
     """The conditions that may safely be asked of the vendor: those given, or fewer."""
     found = (_criterion(condition, fields.get(condition.field)) for condition in where)

@@ -29,7 +29,7 @@ from crm_bridge.kit import (
     pending,
 )
 from crm_bridge_zoho.client import TITLE, Client
-from crm_bridge_zoho.describes import Describes
+from crm_bridge_zoho.describes import ATTACHMENTS, Describes
 from crm_bridge_zoho.locking import Locking
 from crm_bridge_zoho.looking import IDS, Looking
 from crm_bridge_zoho.making import alike, made, pointed_at, sent
@@ -46,8 +46,6 @@ from crm_bridge_zoho.rows import (
 )
 
 _BIN: Final = "/settings/recycle_bin"
-FILES: Final = "Attachments"
-"""Their bytes are not kept, so that nothing makes them anew."""
 WAITING: Final = "Zoho CRM has scheduled it; it is still in the bin."
 
 
@@ -234,11 +232,13 @@ class Verbs:
         fields = self.describes.fields(kind)
         alive = self._alive(records, kind)
         bodies = {record.ref: made(record, fields, alive) for record in records}
-        good = [r.ref for r in records if bodies[r.ref][0] and kind != FILES]
+        good = [r.ref for r in records if bodies[r.ref][0] and kind != ATTACHMENTS]
+        why = "nothing of it is kept that an insert takes"
+        if kind == ATTACHMENTS:
+            why = "the file itself is not kept, only its name"
         for record in records:
             if record.ref not in good:
-                yield failed(record.ref, "never", "the file itself is not kept, only its name"
-                             if kind == FILES else "nothing of it is kept that an insert takes.")
+                yield failed(record.ref, "never", why)
         if not good:
             return
         answer = self.client.tell(
