@@ -130,7 +130,7 @@ class SalesforceAdapter(Adapter):
 
     def poll(self, handle: str, batch: Batch) -> Iterable[Outcome]:
         """How a Bulk job stands, and, once it has ended, what all three of its lists say."""
-        return bulk.outcomes(handle, batch, self._reader.ask, self._writer.tell)
+        return bulk.outcomes(handle, batch, self._reader.ask)
 
     def update(self, changes: Sequence[Change]) -> Iterable[Outcome]:
         """Write fields, each record its own, by one collections call."""

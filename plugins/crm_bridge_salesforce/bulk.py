@@ -7,7 +7,6 @@ steps are made one by one, each by its own leave.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import re
@@ -75,17 +74,16 @@ def _start(batch: Batch, id_: str, tell: Tell) -> None:
     tell(batch.refs, lambda client: client.restful(path, method="PATCH", json=state))
 
 
-def outcomes(handle: str, batch: Batch, ask: Ask, tell: Tell) -> Iterator[Outcome]:
+def outcomes(handle: str, batch: Batch, ask: Ask) -> Iterator[Outcome]:
     """How a job stands for these records: pending, or row by row once it has ended.
 
-    A job that was made and never started (whoever made it died between two steps) is filled and
-    started, by the leave that the core gives; without one the gate refuses, and nothing is sent.
+    A job that was made and never started (whoever made it died between two steps) has done nothing
+    and never will: the vendor drops it. It is not started here, for what was read before it is old.
 
     Args:
         handle: The job's id.
         batch: Its records.
         ask: Makes one read.
-        tell: Makes one write.
     """
     if not _JOB.fullmatch(handle):
         raise Rejected(f"{handle!r} is not the id of a job.")
@@ -93,7 +91,9 @@ def outcomes(handle: str, batch: Batch, ask: Ask, tell: Tell) -> Iterator[Outcom
     if not isinstance(told, dict) or not isinstance(told.get("state"), str):
         raise Unreachable("Salesforce answered strangely: a job without a state.", strange=True)
     if told["state"] == "Open":
-        _go_on(batch, handle, tell)
+        why = f"job {handle} was never started, so it has done nothing."
+        yield from (failed(ref, "not_started", why, passing=True) for ref in batch)
+        return
     if told["state"] not in _ENDED:
         yield from (pending(ref, f"job {handle} runs", details={"job": handle}) for ref in batch)
         return
@@ -101,13 +101,6 @@ def outcomes(handle: str, batch: Batch, ask: Ask, tell: Tell) -> Iterator[Outcom
     rest = _rest(told)
     for ref in batch:
         yield rows.get(ref) or rest(ref)
-
-
-def _go_on(batch: Batch, handle: str, tell: Tell) -> None:
-    # A job takes its data once; one that has it already refuses more.
-    with contextlib.suppress(Rejected):
-        _fill(batch, handle, tell)
-    _start(batch, handle, tell)
 
 
 def _rest(told: Mapping[str, Any]) -> Callable[[RecordRef], Outcome]:

@@ -27,6 +27,7 @@ from crm_bridge.kit import (
 from crm_bridge_salesforce import soql
 from crm_bridge_salesforce.ids import whole
 from crm_bridge_salesforce.reading import MOST_IDS, Reader
+from crm_bridge_salesforce.review import room_told
 from crm_bridge_salesforce.schema import Kind
 from crm_bridge_salesforce.wire import Wire
 
@@ -319,13 +320,12 @@ class Checks:
         if lies is None or not rules:
             return
         told = ", or ".join(f"{most} ({why})" for most, why in rules)
-        full = lies > NEARLY * min(most for most, _ in rules)
+        most = min(most for most, _ in rules)
         yield Finding(
-            Severity.WARNING if full else Severity.NOTE, "window",
-            f"the recycle bin holds {lies} record(s)"
-            + (", and this may push older ones out." if full else "."),
+            Severity.WARNING if lies > NEARLY * most else Severity.NOTE, "window",
+            f"{room_told(self._reader.crm)} {lies} record(s); {max(0, most - lies)} more fit.",
             f"The vendor's pages give its room as {told}. Over it, the oldest are dropped once "
-            "they have been there for two hours.",
+            "they have been there for two hours.", max(0, most - lies),
         )  # fmt: skip
 
 

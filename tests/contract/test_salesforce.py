@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from crm_bridge_salesforce.adapter import SalesforceAdapter
-
 from crm_bridge.testing.contract import SimulatedContract
+from crm_bridge_salesforce.adapter import SalesforceAdapter
 
 
 class TestSalesforce(SimulatedContract):

@@ -8,9 +8,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from crm_bridge_salesforce import ids, soap, soql, troubles
-from crm_bridge_salesforce.profile import PROFILE
-from crm_bridge_salesforce.wire import SalesforceSettings, Wire, is_jwt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +26,11 @@ from crm_bridge.kit import (
     Unreachable,
     Verdict,
 )
+from crm_bridge_salesforce import ids, soap, soql, troubles
+from crm_bridge_salesforce.profile import PROFILE
+from crm_bridge_salesforce.wire import SalesforceSettings, Wire, is_jwt
 
+HOME = "https://acme.my.salesforce.com"
 REF = RecordRef("sf", "Account", "001xx000003DGb2AAG")
 
 
@@ -124,7 +125,10 @@ def test_a_query_has_the_same_shape_for_every_value(text: str) -> None:
     [
         (Condition("Name", "=", "O'Neil"), r"Name = 'O\'Neil'"),
         (Condition("Name", "contains", "50%_"), r"Name LIKE '%50\%\_%'"),
-        (Condition("Amount", ">", Decimal("12345678901234567.89")), "Amount > 12345678901234567.89"),
+        (
+            Condition("Amount", ">", Decimal("12345678901234567.89")),
+            "Amount > 12345678901234567.89",
+        ),
         (Condition("Amount", "=", Decimal("1E+3")), "Amount = 1000"),
         (Condition("Born", "<", date(2023, 1, 1)), "Born < 2023-01-01"),
         (Condition("At", ">=", date(2023, 1, 1)), "At >= 2023-01-01T00:00:00.000Z"),
@@ -308,21 +312,20 @@ def test_an_opaque_token_is_no_jwt(token: str) -> None:
 
 def test_a_jwt_is_told_by_its_first_part() -> None:
     assert is_jwt(_jwt())
-    home = "https://acme.my.salesforce.com"
-    assert not Wire(SalesforceSettings(vendor="x", base_url=home, token=Secret(_jwt()))).opaque
+    assert not Wire(SalesforceSettings(vendor="x", base_url=HOME, token=Secret(_jwt()))).opaque
 
 
 @pytest.mark.parametrize(
     "table",
     [
         {},
-        {"base_url": "https://acme.my.salesforce.com"},
-        {"base_url": "https://acme.my.salesforce.com", "consumer_key": Secret("k")},
-        {"base_url": "https://acme.my.salesforce.com", "token": Secret("t"), "bin_days": 20},
-        {"base_url": "https://acme.my.salesforce.com", "token": Secret("t"), "api_version": "31.0"},
-        {"base_url": "https://acme.my.salesforce.com", "token": Secret("t"), "api_version": "../64"},
+        {"base_url": HOME},
+        {"base_url": HOME, "consumer_key": Secret("k")},
+        {"base_url": HOME, "token": Secret("t"), "bin_days": 20},
+        {"base_url": HOME, "token": Secret("t"), "api_version": "31.0"},
+        {"base_url": HOME, "token": Secret("t"), "api_version": "../64"},
         {"base_url": "https://acme.my.salesforce.com.evil.test", "token": Secret("t")},
-        {"base_url": "https://acme.my.salesforce.com", "instance_url": "http://169.254.169.254",
+        {"base_url": HOME, "instance_url": "http://169.254.169.254",
          "token": Secret("t")},
     ],
 )  # fmt: skip
@@ -331,11 +334,16 @@ def test_settings_that_do_not_hold_together_are_refused(table: dict) -> None:
         Wire(SalesforceSettings(vendor="salesforce", **table))
 
 
-@pytest.mark.parametrize("address", ["https://evil.example/services/data/v64.0/query/01g-2000",
-                                     "@evil.example/x", "/services/data/v64.0/sobjects/User/x"])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/services/data/v64.0/query/01g-2000",
+        "@evil.example/x",
+        "/services/data/v64.0/sobjects/User/x",
+    ],
+)
 def test_a_next_page_elsewhere_is_not_followed(address: str) -> None:
-    home = "https://acme.my.salesforce.com"
-    wire = Wire(SalesforceSettings(vendor="x", base_url=home, token=Secret("t")))
+    wire = Wire(SalesforceSettings(vendor="x", base_url=HOME, token=Secret("t")))
     with pytest.raises(BridgeError):
         wire.more(address)
 
