@@ -25,6 +25,7 @@ _COMES_BACK: Final = frozenset(
     [
         ("Account", "ParentId"),
         ("AccountContactRelation", "AccountId"),
+        ("AccountContactRelation", "ContactId"),
         ("Case", "ParentId"),
         ("Contact", "ReportsToId"),
         ("Asset", "Product2Id"),
