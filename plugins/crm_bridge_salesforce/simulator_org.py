@@ -48,6 +48,7 @@ DERIVED: Final[Mapping[str, tuple[str, ...]]] = {
     "Contract": ("StatusCode", "ContractNumber", "ActivatedDate"),
     "Order": ("StatusCode", "OrderNumber", "TotalAmount"),
     "OrderItem": ("OrderItemNumber",),
+    "ContentDocument": ("LatestPublishedVersionId", "ContentSize", "FileType", "PublishStatus"),
     "Project_Line__c": ("Name",),
 }
 """What the platform computes or numbers, by object."""
