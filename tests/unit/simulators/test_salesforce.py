@@ -251,6 +251,18 @@ def test_a_detail_that_left_before_its_master_stays_away(sf: SalesforceOrg) -> N
     assert sf.rows("undelete", project, line) == [(project, True, None), (line, True, None)]
 
 
+def test_a_file_comes_back_with_its_version_and_leaves_its_links(sf: SalesforceOrg) -> None:
+    document = sf.ids("ContentDocument")[0]
+    (version,) = sf.ids("ContentVersion", f"ContentDocumentId = '{document}'")
+    (link,) = sf.ids("ContentDocumentLink", f"ContentDocumentId = '{document}'")
+    assert sf.drop(version) == ["INSUFFICIENT_ACCESS_OR_READONLY"]
+    sf.drop(document)
+    assert sf.state("ContentVersion", version) == "deleted"
+    sf.rows("undelete", document)
+    assert sf.truths("ContentVersion")[version]["state"] == "live"
+    assert sf.state("ContentDocumentLink", link) == "deleted"
+
+
 def test_undelete_tells_each_row_and_faults_for_none(sf: SalesforceOrg) -> None:
     live = sf.make("Account", Name="Acme")
     assert sf.rows("undelete", live, "nonsense") == [
