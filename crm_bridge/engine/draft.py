@@ -45,7 +45,9 @@ from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Verdict, skipped
 
 STRETCH = 1000
-"""Records that are looked at together while a plan is made."""
+"""Records that are looked at together at the least while a plan is made; every lane has its share."""
+MOST = 8000
+"""The most of them, since they are held whole."""
 
 _SHOWN = 5
 """Records that a finding names."""
@@ -208,7 +210,7 @@ def make_restore(
 
 def _stretch(connected: Connected) -> int:
     profile = connected.profile
-    return max(STRETCH, profile.read_batch * profile.lanes)
+    return max(STRETCH, min(MOST, 2 * profile.read_batch * profile.lanes))
 
 
 def _protection(connected: Connected) -> Protection:

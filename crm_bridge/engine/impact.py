@@ -21,7 +21,7 @@ from crm_bridge.model.records import Record, RecordRef, is_empty
 
 LARGEST: Final = 3
 """The weightiest records that a touch names."""
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 4000
 """Parents that are asked about together."""
 
 LISTED: Final = 20_000
@@ -157,23 +157,26 @@ class TouchBook:
         Raises:
             BridgeError: A call went wrong.
         """
+        blocking = [
+            rule
+            for rule in (rules_for(connected, refs[0].kind, operations) if refs else ())
+            if rule.effect is Effect.BLOCKS
+        ]
+        work = [(rule, batch) for rule in blocking for batch in connected.batches(refs)]
         found: dict[str, RecordRef] = {}
-        for rule in rules_for(connected, refs[0].kind, operations) if refs else ():
-            if rule.effect is not Effect.BLOCKS:
-                continue
+        for (rule, batch), children in self._asked(connected, work):
             row = self._row(connected.crm, rule, 1)
-            for batch, children in self._asked(connected, rule, connected.batches(refs)):
-                if not isinstance(children, list):
-                    row.count = _sum(row.count, children)
+            if not isinstance(children, list):
+                row.count = _sum(row.count, children)
+                continue
+            for child in children:
+                if self.selected(child.ref):
                     continue
-                for child in children:
-                    if self.selected(child.ref):
-                        continue
-                    parent = parent_of(child, rule, batch)
-                    found.setdefault(parent.id, child.ref)
-                    # Counted at the end: it may yet turn out to follow something.
-                    row.later.append((child.ref, parent.id))
-                    row.weight.add(child, connected.profile.measures)
+                parent = parent_of(child, rule, batch)
+                found.setdefault(parent.id, child.ref)
+                # Counted at the end: it may yet turn out to follow something.
+                row.later.append((child.ref, parent.id))
+                row.weight.add(child, connected.profile.measures)
         return found
 
     def finish(self, connected: Connected) -> None:
@@ -190,19 +193,24 @@ class TouchBook:
         for (name, operations, depth, kind), refs in sorted(
             self._parents.items(), key=lambda item: (item[0][2], item[0][3])
         ):
-            for rule in rules_for(connected, kind, operations) if name == crm else ():
+            rules = [
+                rule
+                for rule in (rules_for(connected, kind, operations) if name == crm else ())
                 # What blocks the targets themselves was looked for before.
-                if rule.effect in TAKEN_ALONG or (depth == 1 and rule.effect is Effect.BLOCKS):
-                    continue
-                for some in batched(refs, _AT_ONCE):
-                    self._others(connected, rule, some, depth)
+                if rule.effect not in TAKEN_ALONG
+                and (depth > 1 or rule.effect is not Effect.BLOCKS)
+            ]
+            for some in batched(refs, _AT_ONCE) if rules else ():
+                self._others(connected, rules, some, depth)
 
     def _others(
-        self, connected: Connected, rule: CascadeRule, refs: Sequence[RecordRef], depth: int
+        self, connected: Connected, rules: Sequence[CascadeRule], refs: Sequence[RecordRef],
+        depth: int,
     ) -> None:
         """What detaches or blocks: listed, or only counted."""
-        row = self._row(connected.crm, rule, depth)
-        for batch, found in self._asked(connected, rule, connected.batches(refs)):
+        work = [(rule, batch) for rule in rules for batch in connected.batches(refs)]
+        for (rule, batch), found in self._asked(connected, work):
+            row = self._row(connected.crm, rule, depth)
             if isinstance(found, list):
                 for child in found:
                     if not self._left_out(child.ref):
@@ -212,28 +220,27 @@ class TouchBook:
                 row.count = _sum(row.count, found)
 
     def _asked(
-        self, connected: Connected, rule: CascadeRule, batches: Iterable[Batch]
-    ) -> Iterator[tuple[Batch, list[Record] | int | None]]:
-        """The children of each batch, or their number where there is no list, in order."""
+        self, connected: Connected, work: Sequence[tuple[CascadeRule, Batch]]
+    ) -> Iterator[tuple[tuple[CascadeRule, Batch], list[Record] | int | None]]:
+        """The children of each batch by each rule, or their number where there is no list, in order."""
         adapter = connected.adapter
         lists = self.listing and type(adapter).children is not Adapter.children
-        # Where nobody says what happens, an empty list may only mean that nobody can look.
-        doubtful = rule.effect is Effect.MAY_BLOCK
 
-        def look(batch: Batch) -> list[Record] | int | None:
+        def look(one: tuple[CascadeRule, Batch]) -> list[Record] | int | None:
+            rule, batch = one
             found = list(adapter.children(batch, rule)) if lists else []
-            if lists and (found or not doubtful):
+            # Where nobody says what happens, an empty list may only mean that nobody can look.
+            if lists and (found or rule.effect is not Effect.MAY_BLOCK):
                 return found
             return adapter.count(batch, rule)
 
-        work = list(batches)
         order = {id(one): number for number, one in enumerate(work)}
-        for batch, found in sorted(
+        for one, found in sorted(
             connected.lanes.each(look, work), key=lambda done: order[id(done[0])]
         ):
             if isinstance(found, BaseException):
                 raise contained(found, connected.crm)
-            yield batch, found
+            yield one, found
 
     def _parent(self, crm: str, operations: frozenset[Operation], depth: int, ref: RecordRef) -> None:
         key = (crm, operations, depth, ref.kind)
