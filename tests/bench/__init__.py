@@ -1,0 +1,1 @@
+"""Speed and memory beside what people write today, as ratios: `python -m tests.bench`."""
