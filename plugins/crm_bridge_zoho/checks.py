@@ -23,7 +23,7 @@ from crm_bridge.kit import (
     skipped,
 )
 from crm_bridge_zoho.client import Client
-from crm_bridge_zoho.describes import Describes
+from crm_bridge_zoho.describes import APPROVAL, CONVERTED, Describes
 from crm_bridge_zoho.profile import LOCK, MARKER, MARKER_LABEL
 from crm_bridge_zoho.queries import query
 from crm_bridge_zoho.rows import SUCCESS, code_of
@@ -82,6 +82,17 @@ class Checks:
                 yield skipped(record.ref, "never", f"{kind} go to no bin when they are deleted.")
         if operation in (Operation.VOID, Operation.ARCHIVE, Operation.DELETE):
             yield self._automation(operation)
+            for record in records:
+                yield from self._held(operation, record)
+
+    @staticmethod
+    def _held(operation: Operation, record: Record) -> Iterator[Outcome]:
+        """What Zoho would refuse: a record that waits for an approval, a lead that is converted."""
+        if APPROVAL in record.fields:
+            told = f"it waits for an approval ({record.fields[APPROVAL]})."
+            yield skipped(record.ref, "blocked", told)
+        elif CONVERTED in record.fields and operation is not Operation.DELETE:
+            yield skipped(record.ref, "blocked", "it is a converted lead, which no update writes.")
 
     def _automation(self, operation: Operation) -> Finding:
         if self.client.settings.workflows:

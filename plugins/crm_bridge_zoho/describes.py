@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from crm_bridge.kit import CascadeRule, Rejected
 from crm_bridge_zoho.client import TITLE, Client
-from crm_bridge_zoho.profile import observed, owned
+from crm_bridge_zoho.profile import detached, observed, owned
 
 T = TypeVar("T")
 
@@ -22,6 +22,10 @@ SINGLE: Final = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
 NUMBERS: Final = frozenset({"integer", "bigint", "double", "currency", "percent"})
 COMPUTED: Final = frozenset({"formula", "rollup_summary", "autonumber"})
 FILES: Final = frozenset({"fileupload", "imageupload", "profileimage"})
+APPROVAL: Final = "$approval_state"
+CONVERTED: Final = "$converted"
+"""Keys that lists show where they are asked for
+(https://www.zoho.com/crm/developer/docs/api/v7/get-records.html)."""
 ANY_MODULE: Final = "se_module"
 """The target of a lookup that leads to records of several modules."""
 ATTACHMENTS: Final = "Attachments"
@@ -84,10 +88,12 @@ class Related:
     Attributes:
         name: Its API name, the last segment of its path.
         module: The module of its records.
+        linking: The module of the rows between, for a multi-select lookup; else empty.
     """
 
     name: str
     module: str
+    linking: str = ""
 
 
 class Describes:
@@ -130,6 +136,13 @@ class Describes:
     def related(self, kind: str) -> tuple[Related, ...]:
         """The related lists of a module."""
         return self._once(("related", kind), lambda: self._related(kind))
+
+    def signs(self, kind: str) -> list[str]:
+        """Names of the keys that tell what holds a record, where it has any."""
+        module = self.module(kind)
+        if module.kind not in ("default", "custom") or kind in PARTS:
+            return []
+        return [APPROVAL, CONVERTED] if kind == "Leads" else [APPROVAL]
 
     def plain(self, kind: str) -> list[str]:
         """Names of the fields that a list shows."""
@@ -175,7 +188,7 @@ class Describes:
         for row in answer.rows("related_lists"):
             name, module = row.get("api_name"), named(row.get("module"))
             if isinstance(name, str) and name and module:
-                found.append(Related(name, module))
+                found.append(Related(name, module, named(row.get("linkingmodule"))))
         return tuple(found)
 
     def _rules(self, kind: str) -> Iterable[CascadeRule]:
@@ -189,6 +202,7 @@ class Describes:
             if field.type == "subform" and field.inner:
                 yield owned(kind, field.inner, note=f"rows of {field.name}")
         linking = [f.inner for f in own if f.type == "multiselectlookup" and f.inner]
+        linking += [r.linking for r in self.related(kind) if r.linking]
         for child in dict.fromkeys([*listed, *linking]):
             module = modules.get(child)
             if module is None or not module.served or child in PARTS:
@@ -196,6 +210,8 @@ class Describes:
             for field in self.fields(child).values():
                 if field.type == "lookup" and field.target in (kind, ANY_MODULE):
                     yield observed(kind, child, field.name)
+                elif field.type == "multiselectlookup" and field.target == kind:
+                    yield detached(kind, child, field.name)
 
 
 def named(value: Any) -> str:

@@ -41,6 +41,8 @@ class Hanging:
         field = self.describes.fields(rule.child).get(rule.via)
         if field is None:
             return []
+        if field.type == "multiselectlookup":
+            return self._tied(rule, field.inner, ids)
         if field.target != ANY_MODULE:
             return self._queried(rule, [hanging(rule.via, p) for p in parts(ids, VALUES)])
         try:
@@ -55,6 +57,18 @@ class Hanging:
             for row in self._under(rule.kind, id, listed, (rule.via,))
             if _names(row.get(rule.via), id)
         ]
+
+    def _tied(self, rule: CascadeRule, linking: str, ids: Sequence[str]) -> list[str]:
+        """Those at the other end of the rows of a linking module."""
+        ends = {f.target: f.name for f in self.describes.fields(linking).values() if f.target}
+        if not {rule.kind, rule.child} <= set(ends):
+            return []
+        back, other = ends[rule.kind], ends[rule.child]
+        asked = CascadeRule(rule.kind, linking, back, rule.effect)
+        ties = self._queried(asked, [hanging(back, part) for part in parts(ids, VALUES)])
+        rows = self.looking.rows(linking, ties, [other])
+        ends_at = (row.get(other) for row in rows.values())
+        return list(dict.fromkeys(id_of(one) for one in ends_at if isinstance(one, Mapping)))
 
     def _queried(self, rule: CascadeRule, asked: Sequence[str]) -> list[str]:
         found: dict[str, None] = {}

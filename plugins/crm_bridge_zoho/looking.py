@@ -24,7 +24,14 @@ from crm_bridge.kit import (
     Unreachable,
 )
 from crm_bridge_zoho.client import TITLE, Answer, Client
-from crm_bridge_zoho.describes import SINGLE, UNTOLD, Describes, Field
+from crm_bridge_zoho.describes import (
+    APPROVAL,
+    CONVERTED,
+    SINGLE,
+    UNTOLD,
+    Describes,
+    Field,
+)
 from crm_bridge_zoho.profile import LOCK
 from crm_bridge_zoho.queries import PAGE, checked, criteria, meets, query
 
@@ -65,7 +72,8 @@ class Looking:
         """Records whole; what is not there is looked for in the bin and among what is gone."""
         plain = self.describes.plain(kind)
         try:
-            rows = self.rows(kind, ids, [n for n in plain if not names or n in names])
+            wanted = [n for n in plain if not names or n in names]
+            rows = self.rows(kind, ids, [*wanted, *self.describes.signs(kind)])
         except Rejected as error:
             if error.vendor_code not in UNTOLD or kind not in self.describes.modules():
                 raise
@@ -110,6 +118,10 @@ class Looking:
         try:
             answer = self.client.ask(f"/{kind}", params, scope=f"modules.{kind}.READ")
         except Rejected as error:
+            shown = [name for name in names if name[:1] != "$"]
+            if shown and len(shown) < len(names):
+                # What cannot be shown here is told by the refusal of a write at the latest.
+                return self._listed(kind, ids, shown)
             # How many ids a call takes is told nowhere; fewer are tried.
             if not error.divisible or len(ids) < 2:
                 raise
@@ -156,7 +168,7 @@ class Looking:
 
     def record(self, kind: str, row: Mapping[str, Any]) -> Record:
         """A live row as a record."""
-        fields = {k: v for k, v in row.items() if k != "id" and (k[:1] != "$" or k == KEPT)}
+        fields = {k: v for k, v in row.items() if k != "id" and (k[:1] != "$" or _tells(k, v))}
         return Record(
             RecordRef(self.client.crm, kind, id_of(row)),
             State.LIVE,
@@ -294,7 +306,7 @@ class Looking:
             pages = chain(pages, self._by_pages(kind, "true"))
         kept = {*fields} if fields else None
         for ids in pages:
-            rows = self.rows(kind, ids, plain)
+            rows = self.rows(kind, ids, [*plain, *self.describes.signs(kind)])
             self.mend(kind, rows, named)
             for id in ids:
                 if id not in rows:
@@ -352,6 +364,13 @@ class Looking:
         answer = self.client.ask(f"/{kind}/actions/count", scope=f"modules.{kind}.READ")
         count = answer.body.get("count")
         return count if isinstance(count, int) and not isinstance(count, bool) else None
+
+
+def _tells(name: str, value: Any) -> bool:
+    """Whether a `$` key says something of the record that is not so of every other."""
+    if name == APPROVAL:
+        return value not in (None, "", "approved")
+    return name == KEPT or (name == CONVERTED and value is True)
 
 
 def parts(items: Sequence[str], size: int) -> list[list[str]]:

@@ -65,7 +65,7 @@ def made(
     body: dict[str, Any] = {}
     not_set: dict[str, str] = {}
     for name, value in record.fields.items():
-        if is_empty(value) or name == KEPT:
+        if is_empty(value) or name[:1] == "$":
             continue
         field = fields.get(name)
         why = _why_not(field, value, alive)

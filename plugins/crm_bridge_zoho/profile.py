@@ -149,6 +149,14 @@ def observed(kind: str, child: str, via: str) -> CascadeRule:
     )  # fmt: skip
 
 
+def detached(kind: str, child: str, via: str) -> CascadeRule:
+    """A multi-select lookup that leads to a record: the child stays, and shows it no more."""
+    return CascadeRule(
+        kind, child, via, Effect.DETACHES, None, Operation.DELETE, source=SURVIVORS_PAGE,
+        note=_UNSAID,
+    )  # fmt: skip
+
+
 LOOKUPS: Final = (
     ("Accounts", "Contacts", "Account_Name"),
     ("Accounts", "Deals", "Account_Name"),

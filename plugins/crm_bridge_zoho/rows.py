@@ -24,6 +24,7 @@ NO_SUCH: Final = "INVALID_DATA"
 
 CODES: Final = {
     "RECORD_LOCKED": ("locked", "somebody locked it in Zoho CRM; unlock it first."),
+    "NOT_ALLOWED": ("locked", "it is locked already, or its lock is none that a call takes off."),
     "NOT_APPROVED": ("blocked", "it waits for an approval."),
     "RECORD_IN_BLUEPRINT": ("blocked", "it is in a blueprint that holds it."),
     "CONVERTED_RECORD": ("blocked", "it was converted."),
