@@ -8,13 +8,12 @@ from crm_bridge.engine import beside
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.history import History
 from crm_bridge.engine.impact import pairs
-from crm_bridge.engine.inspect import TAKEN_ALONG
 from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.restore import Renames, pointed, read_each, there
 from crm_bridge.engine.send import Street, send
 from crm_bridge.engine.work import Item, Phase, went_through, with_problem
 from crm_bridge.journal.rows import Snapshot
-from crm_bridge.model.abilities import Capability, Operation, Support
+from crm_bridge.model.abilities import Capability, Effect, Operation, Support
 from crm_bridge.model.plans import Step, Target
 from crm_bridge.model.records import Change, Link, RecordRef, State, is_empty
 from crm_bridge.model.results import Outcome, Verdict
@@ -171,7 +170,8 @@ class Anew:
         ties: dict[RecordRef, tuple[Item, str]] = {}
         for run in {i.target.source.partition(" ")[0] for i in parents if i.target.source}:
             for touch in self._history.plan(run).touches:
-                if touch.rule.kind != kind or touch.rule.effect in TAKEN_ALONG:
+                # What may have followed and is there all the same has lost its tie as well.
+                if touch.rule.kind != kind or touch.rule.effect is Effect.FOLLOWS:
                     continue
                 for parent, ref in pairs(touch):
                     item = new.get(parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -68,6 +69,7 @@ def followers(
         BridgeError: A call went wrong.
     """
     seen: set[RecordRef] = set()
+    sure = set(parents)
     level = {ref: ref for ref in parents}
     for depth in range(1, MAX_DEPTH + 1):
         by_kind: dict[str, list[RecordRef]] = {}
@@ -96,10 +98,22 @@ def followers(
                 parent = parent_of(child, rule, batch)
                 root = level.get(parent, parent)
                 below[child.ref] = root
-                yield Follower(root, rule, connected.judged(child), parent, depth)
+                if rule.effect is Effect.FOLLOWS and parent in sure:
+                    sure.add(child.ref)
+                yield Follower(
+                    root, rule if parent in sure else doubted(rule), connected.judged(child),
+                    parent, depth,
+                )
         if not below:
             return
         level = below
+
+
+def doubted(rule: CascadeRule) -> CascadeRule:
+    """The rule where nobody says whether the parent goes: what would follow it only may."""
+    if rule.effect is not Effect.FOLLOWS:
+        return rule
+    return dataclasses.replace(rule, effect=Effect.MAY_FOLLOW)
 
 
 def parent_of(child: Record, rule: CascadeRule, batch: Batch) -> RecordRef:

@@ -36,6 +36,7 @@ from crm_bridge.kit import (
     Unreachable,
     is_loopback,
 )
+from crm_bridge_zoho.anew import Anew
 from crm_bridge_zoho.checks import Checks
 from crm_bridge_zoho.client import TITLE, Answer, Client
 from crm_bridge_zoho.describes import Describes
@@ -72,6 +73,7 @@ class ZohoAdapter(Adapter):
         self._describes = Describes(self._client)
         self._looking = Looking(self._client, self._describes)
         self._hanging = Hanging(self._client, self._describes, self._looking)
+        self._anew = Anew(self._client, self._describes, self._looking)
         self._verbs = Verbs(self._client, self._describes, self._looking)
         self._checks = Checks(self._client, self._describes, PROFILE)
         self._domain = ""
@@ -125,11 +127,11 @@ class ZohoAdapter(Adapter):
 
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
         """Insert up to 100 records from their snapshots."""
-        return self._verbs.create(records)
+        return self._anew.create(records)
 
     def link(self, links: Sequence[tuple[RecordRef, Link]]) -> Iterable[Outcome]:
         """Point lookups where they led."""
-        return self._verbs.link(links)
+        return self._anew.link(links)
 
     # --- the small questions -------------------------------------------------------------------
 

@@ -227,6 +227,10 @@ class Client:
             named, lambda: self._send(method, path, params, body, scope, write=key)
         )
 
+    def quiet(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A body that keeps workflow rules silent, unless the settings let them fire."""
+        return body if self.settings.workflows else {**body, "trigger": []}
+
     def delete(self, refs: Sequence[RecordRef], kind: str) -> Answer:
         """Delete at most 100 records of a module, by zcrmsdk or by v8 as the settings say."""
         ids = [ref.id for ref in refs]

@@ -24,6 +24,11 @@ def sent(field: Field, value: Any) -> Any:
         if isinstance(module, Mapping) and "api_name" in module:
             return {"module": {"api_name": module["api_name"]}, "id": value["id"]}
         return {"id": value["id"]}
+    if field.type in LOOKUPS and isinstance(value, str):
+        return {"id": value}
+    if field.type == "multiselectlookup" and isinstance(value, str):
+        # Rows without an id are added to those that are there.
+        return [{field.name: {"id": value}}]
     if field.name == TAGS and isinstance(value, list):
         tags = [tag.get("name") for tag in value if isinstance(tag, Mapping)]
         return [{"name": name} for name in tags if name]
