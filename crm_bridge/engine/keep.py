@@ -10,7 +10,7 @@ from crm_bridge.engine.ahead import Seen
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.work import Item, Phase
 from crm_bridge.errors import BridgeError
-from crm_bridge.journal.store import Journal, Snapshot
+from crm_bridge.journal.store import Entry, Journal, Snapshot
 from crm_bridge.model.abilities import Operation, Support
 from crm_bridge.model.plans import Plan
 from crm_bridge.model.records import Record, RecordRef, State
@@ -53,6 +53,7 @@ def keep(
     for item in items:
         item.before = now[item.ref]
         item.outcome = _judge(item, item.before, connected, phases, tried, taken)
+    _write_down(items, run, connected, journal, tried)
     going = [item for item in items if item.outcome is None]
     if plan.operation is not Operation.RESTORE:
         _with_followers(going, connected, phases, announced, seen)
@@ -68,6 +69,28 @@ def keep(
         if kept:
             org = connected.account.org
             journal.keep(run, org, page[0], page[1], kept)
+
+
+def _write_down(
+    items: Sequence[Item], run: str, connected: Connected, journal: Journal,
+    tried: Mapping[RecordRef, Outcome | None],
+) -> None:
+    """This read is the read-back of what an earlier part of the run left in doubt."""
+    pages: dict[tuple[int, int], list[Item]] = {}
+    for item in items:
+        if item.ref in tried:
+            pages.setdefault((item.step, item.page), []).append(item)
+    entries = []
+    for (step, page), some in pages.items():
+        about = (run, some[0].ref.crm, connected.account.org, some[0].ref.kind, step, page)
+        rows = [[i.ref.id, _seen(i.before)] for i in some]
+        entries.append(Entry("settle", *about, body={"ids": [i.ref.id for i in some]}))
+        entries.append(Entry("readback", *about, body={"rows": rows}))
+    journal.append(*entries)
+
+
+def _seen(record: Record | None) -> str:
+    return "unreadable" if record is None or record.unreadable else record.state.value
 
 
 def _judge(

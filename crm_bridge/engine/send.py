@@ -204,7 +204,7 @@ def _await_job(street: Street, parcel: _Parcel, handle: str) -> None:
             item.answer = answer
         elif item.answer is None or item.answer.verdict is not Verdict.UNKNOWN:
             item.answer = unknown(item.ref, "the job's results do not name it.")
-    street.journal.append(_outcome_entry(street, parcel))
+    street.journal.append(_outcome_entry(street, parcel, told_later=True))
 
 
 def await_job(street: Street, handle: str, batch: Batch) -> list[Outcome]:
@@ -356,7 +356,8 @@ def _divide(parcel: _Parcel) -> None:
         item.group = (*item.group, int(number >= half))
 
 
-def _outcome_entry(street: Street, parcel: _Parcel) -> Entry:
+def _outcome_entry(street: Street, parcel: _Parcel, told_later: bool = False) -> Entry:
+    """What came of a parcel; what a job tells later is of the same send, and no other."""
     words = {Verdict.DONE: "applied", Verdict.PENDING: "applied", Verdict.UNKNOWN: "unknown"}
     rows = []
     for item in parcel.items:
@@ -368,7 +369,8 @@ def _outcome_entry(street: Street, parcel: _Parcel) -> Entry:
         rows.append([item.ref.id, word, problem.code if problem else item.answer.evidence])
     return street.entry(
         "outcome", parcel.items[0], parcel.batch.kind, batch=parcel.number,
-        attempt=parcel.attempt, body={"rows": rows, "sent": parcel.permit.sent},
+        attempt=parcel.attempt,
+        body={"rows": rows, "sent": 0 if told_later else parcel.permit.sent},
     )
 
 

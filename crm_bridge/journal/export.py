@@ -7,7 +7,7 @@ An entry speaks of a whole batch. What its body has to hold, so that it can be e
 | `plan` | `{"plan": id, "digest": ...}` | `plan` |
 | `snapshot` | written by `Journal.keep` | for each record `read`, then `snapshot` |
 | `intent` | `{"ids": [...]}` | `intent` each |
-| `outcome` | `{"rows": [[id, "applied" or "refused" or "unknown" or "not_sent", evidence], ...]}` | `send` each, then `outcome` each; nothing for `not_sent` |
+| `outcome` | `{"rows": [[id, "applied" or "refused" or "unknown" or "not_sent", evidence], ...]}` | `send` each unless `"sent"` is 0, then `outcome` each; nothing for `not_sent` |
 | `settle` | `{"ids": [...]}` | `settle` each |
 | `readback` | `{"rows": [[id, state or "changed" or "unreadable"], ...]}` | `readback` each |
 | `verdict` | `{"rows": [[id, verdict, state, problem code or null, ...], ...]}` | `verified` for done and already, `conflict` for skipped with a code of a conflict, nothing for others |
@@ -114,8 +114,9 @@ def _each(entry: Entry, body: Mapping[str, Any]) -> Iterator[_Line]:
 
 def _outcome(entry: Entry, body: Mapping[str, Any]) -> Iterator[_Line]:
     sent = [row for row in _rows(body) if row[1] != "not_sent"]
-    for row in sent:
-        yield _Line("send", row[0])
+    if body.get("sent", 1):
+        for row in sent:
+            yield _Line("send", row[0])
     for row in sent:
         yield _Line("outcome", row[0], row[1])
 
