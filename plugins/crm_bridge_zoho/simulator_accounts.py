@@ -83,7 +83,8 @@ def token(call: Call, account: Account | None, issued: dict[str, Account]) -> Re
         return _error(account, "invalid_client")
     kind = given.get("grant_type")
     if kind == "refresh_token":
-        if given.get("refresh_token") != account.keys["refresh_token"]:
+        known = given.get("refresh_token") == account.keys["refresh_token"]
+        if not known or account.memory.get("revoked"):
             return _error(account, "invalid_code")
     elif kind == "authorization_code":
         if given.get("code") != account.keys["grant"] or account.memory.get("grant_used"):

@@ -154,7 +154,7 @@ def look(asked: Asked) -> Reply:
     account = asked.account
     ids = [asked.parts[2]] if len(asked.parts) == 3 else asked.names("ids")
     if ids:
-        found = [one for one in map(lambda id: binned_here(asked, id), ids) if one is not None]
+        found = [one for id in ids if (one := binned_here(asked, id)) is not None]
     else:
         found = _chosen(asked, asked.query("filters"))
     by, order = asked.query("sort_by") or "deleted_time", asked.query("sort_order") or "desc"
@@ -203,8 +203,8 @@ def restore_many(asked: Asked) -> Reply:
             details = {"api_name": "ids", "expected_data_type": "jsonarray"}
             raise Deny("INVALID_DATA", "invalid data", details)
         if len(ids) > RESTORE_MOST:
-            details = {"api_name": "ids", "maximum_length": RESTORE_MOST}
-            raise Deny("INVALID_DATA", "invalid data", details)
+            most = {"api_name": "ids", "maximum_length": RESTORE_MOST}
+            raise Deny("INVALID_DATA", "invalid data", most)
         return _restore(asked, [str(id) for id in ids], "record restored")
     if modes == ["restore_all_records"] and body["restore_all_records"] is not True:
         raise Deny("INVALID_DATA", "invalid data", {"api_name": "restore_all_records"})

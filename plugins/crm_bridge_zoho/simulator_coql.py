@@ -387,9 +387,9 @@ def _answer(
     for id in store.ids(query.module):
         record = store.get(query.module, id)
         assert record is not None
-        if record.state == LIVE and not record.meta.get("converted") and test(record):
-            if not denied(account, "read", query.module, id):
-                found.append(record)
+        seen = record.state == LIVE and not denied(account, "read", query.module, id)
+        if seen and not record.meta.get("converted") and test(record):
+            found.append(record)
     if columns == ["count(id)"]:
         info = {"count": 1, "more_records": False}
         return reply({"data": [{"COUNT(id)": len(found)}], "info": info})

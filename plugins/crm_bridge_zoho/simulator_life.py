@@ -141,7 +141,7 @@ def _back(account: Account, record: Stored, by: str) -> None:
     changed_at = record.changed_at
     account.store.move(record, LIVE)
     if account.switches["restore_touches"]:
-        account.store.change(record, {k: v for k, v in stamped(account, by).items()})
+        account.store.change(record, stamped(account, by))
     else:
         record.changed_at = changed_at
     timeline(account, record, "restored", by, "crm_api")

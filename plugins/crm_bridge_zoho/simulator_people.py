@@ -33,7 +33,8 @@ def act(account: Account, done: Act) -> list[str]:
     """Do it; gives the refs of what changed.
 
     `grant` and `revoke` take a right (`{"right": "delete"}`, of a module or of some ids), a scope
-    (`{"scope": "ZohoCRM.settings.recycle_bin.UPDATE"}`), or `{"right": "admin"}`.
+    (`{"scope": "ZohoCRM.settings.recycle_bin.UPDATE"}`), `{"right": "admin"}`, or nothing and no
+    module: then the whole grant.
 
     Raises:
         Refused: It makes no sense here.
@@ -73,8 +74,13 @@ def _rights(account: Account, done: Act) -> list[str]:
         (lost.add if revoke else lost.discard)(str(scope))
         return []
     right = str(done.fields.get("right", "*"))
-    if right == "admin":
+    if right == "admin" or done.fields.get("admin"):
         account.memory["no_admin"] = revoke
+        return []
+    if not done.kind and right == "*":
+        # The grant as a whole: its access tokens die, and no new ones come of it.
+        account.memory["revoked"] = revoke
+        account.memory.pop("tokens", None)
         return []
     if right not in RIGHTS:
         raise Refused(f"no right {right!r}; there are: admin, {', '.join(RIGHTS)}")

@@ -205,9 +205,9 @@ def _in_order(asked: Asked, module: Module, by: str, order: str) -> list[Stored]
         assert record is not None
         if record.state != LIVE or _hidden(asked, record):
             continue
-        if module.api == "Leads" and converted != "both":
-            if bool(record.meta.get("converted")) != (converted == "true"):
-                continue
+        is_converted = "true" if record.meta.get("converted") else "false"
+        if module.api == "Leads" and converted not in ("both", is_converted):
+            continue
         if since is not None and (epoch_of(record.fields.get("Modified_Time", "")) or 0) <= since:
             continue
         found.append(record)

@@ -254,7 +254,7 @@ def unlock(asked: Asked) -> Reply:
     record = there(asked)
     _configured(asked, record.kind)
     held = record.meta.get("lock")
-    if not record.locked or held["id"] != asked.parts[3]:
+    if not record.locked or held is None or held["id"] != asked.parts[3]:
         details = {"id": asked.parts[3]}
         raise Deny("INVALID_DATA", "the related id given seems to be invalid", details, key="data")
     if held["automatic"]:
@@ -328,5 +328,5 @@ def convert(asked: Asked) -> Reply:
     record.meta["converted"] = True
     asked.account.store.change(record, stamped(asked.account, asked.user))
     fire(asked.account, record, "convert", False)
-    details = {"Contacts": {"id": contact.id, "name": display(asked.account, contact)}}
-    return reply({"data": [success("The record has been converted successfully", details)]})
+    made = {"Contacts": {"id": contact.id, "name": display(asked.account, contact)}}
+    return reply({"data": [success("The record has been converted successfully", made)]})

@@ -19,12 +19,22 @@ from crm_bridge.simulator.seed import (
     sizes,
 )
 from crm_bridge_zoho.simulator_modules import LEAD_STATUSES, MARKER, STAGES
-from crm_bridge_zoho.simulator_org import DAY, DELETED, GONE, LIVE, id_of, setup_id, user_id
+from crm_bridge_zoho.simulator_org import (
+    BIN_DAYS,
+    DAY,
+    DELETED,
+    GONE,
+    LIVE,
+    id_of,
+    setup_id,
+    user_id,
+)
 from crm_bridge_zoho.simulator_wire import day_ms, moment, moment_ms, number
 
 _GONE_SORTS = ("binned", "merged")
 _BASE = ("locked", "voided", "archived")
 _LONG = "<p>" + "客户简介 / profile of the customer, longer than a list shows. " * 14 + "</p>"
+_OLDEST = 23  # days that the oldest has lain in the bin
 _FIXED = 1_704_067_200_000  # 2024-01-01, where nothing else says when
 
 
@@ -85,6 +95,15 @@ class Seeds:
             away, gone = sorts.count("binned"), sorts.count("merged")
             counts = {LIVE: sorts.total - away - gone, DELETED: away, GONE: gone}
             store.plant(module, counts, make)
+        # The bin is known by arithmetic, so that a look at it grows no module.
+        self.account.memory["bin"] = {
+            self.id(module, row): None
+            for module, sorts in self.sorts.items()
+            if "binned" in sorts.sorts
+            for row in sorts.rows("binned")
+        }
+        now = self.account.clock.epoch()
+        self.account.memory["sweep_at"] = now + (BIN_DAYS - _OLDEST) * DAY
         rows = bool(self.companies)
         for module, count, one in (
             ("Products", 12, self._product),

@@ -175,7 +175,7 @@ def shown_in_list(asked: Asked, record: Stored, names: Collection[str]) -> dict[
     account = asked.account
     fields = fields_of(account, record.kind)
     data: dict[str, Any] = {"id": record.id}
-    wanted = names or [name for name in fields]
+    wanted = names or list(fields)
     extra = dollars(account, record, asked) if any(n.startswith("$") for n in wanted) else {}
     for name in wanted:
         field = fields.get(name)

@@ -41,9 +41,9 @@ def checked(
     for name, value in sent.items():
         field = fields.get(name)
         if field is None:
-            if account.switches["unknown_field"] == "refuse" and not name.startswith("$"):
-                if name not in ("id", "se_module", "Layout"):
-                    raise RowDeny("INVALID_DATA", "invalid data", {"api_name": name})
+            known = name.startswith("$") or name in ("id", "se_module", "Layout")
+            if account.switches["unknown_field"] == "refuse" and not known:
+                raise RowDeny("INVALID_DATA", "invalid data", {"api_name": name})
             continue
         if field.read_only:
             continue
@@ -130,7 +130,7 @@ def _lookup(account: Account, module: str, field: Field, value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("id")
     elif field.api not in ("Parent_Id", "What_Id", "Who_Id"):
-        # The id of a lookup is given in an object; the bare forms are those of notes and activities.
+        # A lookup is given as an object; the bare forms are those of notes and activities.
         raise _invalid(field, "jsonobject")
     id = as_id(value)
     if id is None:

@@ -469,9 +469,8 @@ def _tagged(asked: Asked, add: bool) -> Reply:
     module = writable(asked, "edit")
     # Version 2 takes them from the query, later ones from the body.
     body = asked.body() if asked.call.body else {}
-    names = asked.names("tag_names") or [
-        one.get("name") for one in body.get("tags") or () if isinstance(one, dict)
-    ]
+    names: list[Any] = [*asked.names("tag_names")]
+    names += [one.get("name") for one in body.get("tags") or () if isinstance(one, dict)]
     ids = asked.names("ids") or body.get("ids") or []
     over = body.get("over_write", asked.query("over_write")) in (True, "true")
     if not names or not all(isinstance(name, str) for name in names):
