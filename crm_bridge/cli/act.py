@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from crm_bridge.cli import ask, ending, lines, options
+from crm_bridge.cli import again, ask, ending, lines, options
 from crm_bridge.cli.options import Word, pass_voice, verb
 from crm_bridge.cli.progress import Progress
 from crm_bridge.cli.voice import Voice
+from crm_bridge.errors import PlanMoved
 
 if TYPE_CHECKING:
     from crm_bridge.bridge import Bridge
@@ -25,6 +26,7 @@ RUN: Final = re.compile(r"r-\d{8}-[0-9a-z]+")
 @verb("plan")
 @click.argument("operation", type=Word(options.OPERATIONS))
 @options.planning
+@options.along
 @options.restoring
 @click.option("--out", metavar="PLAN",
               help="Save the plan for `apply`; with .csv write the list of records instead.")
@@ -53,23 +55,49 @@ def plan(voice: Voice, operation: str, out: str | None, **asked: Any) -> int:
 @verb("apply")
 @click.argument("path", metavar="PLAN")
 @options.applying
+@click.option("--replan-moved", is_flag=True,
+              help="Plan records anew that moved since the plan was made, and go on with them.")
+@click.option("--without-moved", is_flag=True, help="Leave them out, and go on with the rest.")
+@options.undoing
 @pass_voice
-def apply(voice: Voice, path: str, yes: bool, confirm: str | None) -> int:
+def apply(
+    voice: Voice, path: str, yes: bool, confirm: str | None, replan_moved: bool,
+    without_moved: bool, undo_on_failure: bool,
+) -> int:
     """Carry out a saved plan."""
+    if replan_moved and without_moved:
+        raise click.UsageError("--replan-moved takes along what --without-moved leaves out.")
     with _acting(voice) as bridge:
         made = bridge.load_plan(path)
+        if undo_on_failure and made.operation.value == "restore":
+            raise click.UsageError("--undo-on-failure is not for a restore, which undoes a run.")
         if not voice.json:
             _tell_plan(voice, made)
-        return carry_out(voice, bridge, made, yes=yes, confirm=confirm)
+        try:
+            return carry_out(voice, bridge, made, yes=yes, confirm=confirm, undo=undo_on_failure)
+        except PlanMoved as error:
+            if not (replan_moved or without_moved):
+                raise
+            again.tell_moved(voice, error.moved, made.counts.records)
+            anew = again.planned_again(bridge, made, error, leave_out=without_moved)
+            _tell_plan(voice, anew)
+            # A text that was typed for another plan says nothing of this one.
+            return carry_out(voice, bridge, anew, yes=yes, confirm=None, undo=undo_on_failure)
 
 
 def _direct(operation: str, told: str) -> click.Command:
     @verb(operation, help=told)
     @options.planning
+    @options.along
     @options.applying
+    @options.undoing
     @pass_voice
-    def command(voice: Voice, yes: bool, confirm: str | None, **asked: Any) -> int:
-        return _plan_and_apply(voice, operation, asked, yes=yes, confirm=confirm)
+    def command(
+        voice: Voice, yes: bool, confirm: str | None, undo_on_failure: bool, **asked: Any
+    ) -> int:
+        return _plan_and_apply(
+            voice, operation, asked, yes=yes, confirm=confirm, undo=undo_on_failure
+        )
 
     return command
 
@@ -114,13 +142,14 @@ def verify(voice: Voice, run: str) -> int:
 
 
 def _plan_and_apply(
-    voice: Voice, operation: str, asked: dict[str, Any], *, yes: bool, confirm: str | None
+    voice: Voice, operation: str, asked: dict[str, Any], *, yes: bool, confirm: str | None,
+    undo: bool = False,
 ) -> int:
     meant = _targets(operation, asked)
     with _acting(voice) as bridge:
         made = planned(voice, bridge, operation, meant, asked)
         _tell_plan(voice, made)
-        return carry_out(voice, bridge, made, yes=yes, confirm=confirm)
+        return carry_out(voice, bridge, made, yes=yes, confirm=confirm, undo=undo)
 
 
 def planned(
@@ -140,6 +169,8 @@ def planned(
         chosen["only"] = asked["only"]
     if kind:
         chosen["kind"] = kind
+    if children := _kinds(asked):
+        chosen["with_children"] = children
     from crm_bridge.cli import show
 
     with show.looking(voice, f"looking at what is to {operation}"):
@@ -149,6 +180,12 @@ def planned(
         )
 
 
+def _kinds(asked: dict[str, Any]) -> list[str]:
+    """The kinds of `--with-children`, which takes several at once and stands several times."""
+    told = [k.strip() for some in asked.get("with_children", ()) for k in some.split(",")]
+    return list(dict.fromkeys(kind for kind in told if kind))
+
+
 def _targets(operation: str, asked: dict[str, Any]) -> tuple[Any, str | None]:
     """The targets as the bridge takes them, and the kind of a file that holds ids alone."""
     words: tuple[str, ...] = asked["targets"]
@@ -156,6 +193,10 @@ def _targets(operation: str, asked: dict[str, Any]) -> tuple[Any, str | None]:
     for name in ("remake", "on_conflict", "only"):
         if operation != "restore" and asked.get(name):
             raise click.UsageError(f"--{name.replace('_', '-')} belongs to restore.")
+    if operation == "restore" and asked.get("with_children"):
+        raise click.UsageError(
+            "--with-children is for taking away; what a run took comes back with it by itself."
+        )
     if source is not None:
         if asked["where"] or asked["native"]:
             raise click.UsageError("--from names the records; --where would name others.")
@@ -194,14 +235,25 @@ def refuse_blocked(made: Plan) -> None:
 
 
 def carry_out(
-    voice: Voice, bridge: Bridge, made: Plan, *, yes: bool, confirm: str | None
+    voice: Voice, bridge: Bridge, made: Plan, *, yes: bool, confirm: str | None,
+    undo: bool = False,
 ) -> int:
-    """Ask, apply, tell; gives the exit code."""
+    """Ask, apply, tell, and undo it where that was asked for; gives the exit code."""
     refuse_blocked(made)
     ask.go_ahead(voice, made, yes=yes, confirm=confirm)
     with _stopping(voice, bridge):
         receipt = bridge.apply(made, confirm=made.confirm)
-    return finished(voice, receipt)
+    code = finished(voice, receipt)
+    if not undo or not again.failed(made, receipt):
+        return code
+    back = again.undoing(voice, bridge, receipt)
+    if back is None:
+        return code
+    _tell_plan(voice, back)
+    with _stopping(voice, bridge):
+        undone = bridge.apply(back)
+    # What was asked for is not done, however well it was undone.
+    return ending.worst(code, finished(voice, undone))
 
 
 def finished(voice: Voice, receipt: Receipt) -> int:
@@ -226,9 +278,9 @@ def _tell_plan(voice: Voice, made: Plan) -> None:
     if voice.json:
         voice.line(lines.plan(made), flush=True)
     else:
-        from crm_bridge.cli import show
+        from crm_bridge.cli import tree
 
-        show.plan(voice, made)
+        tree.plan(voice, made)
 
 
 class _acting:

@@ -12,7 +12,7 @@ import click
 
 from crm_bridge.cli.options import common, near
 from crm_bridge.cli.voice import Closed, Voice, shown
-from crm_bridge.errors import BridgeError
+from crm_bridge.errors import BridgeError, PlanMoved
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo:demo", "Every installed vendor on loopback, there and back, with a proof."),
@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "find": ("look:find", "Show records."),
     "plan": ("act:plan", "Say what would happen; change nothing."),
     "apply": ("act:apply", "Carry out a saved plan."),
+    "rehearse": ("rehearse:rehearse", "Try a saved plan and its undoing on a simulator."),
     "void": ("act:void", "Mark as no longer valid; kept whole."),
     "archive": ("act:archive", "Put away; kept whole."),
     "delete": ("act:delete", "The vendor's ordinary delete."),
@@ -30,6 +31,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "show": ("look:show", "A run or a saved plan."),
     "runs": ("look:runs", "The runs, newest first."),
     "expiring": ("look:expiring", "What cannot be undone after a date."),
+    "report": ("report:report", "A page or a workbook of a run or a saved plan."),
+    "hold": ("holding:hold", "Put a record out of any plan's reach."),
+    "release": ("holding:release", "Let plans reach a held record again."),
     "matrix": ("facts:matrix", "What each vendor can do."),
     "explain": ("facts:explain", "All that is known of one operation on one kind."),
     "doctor": ("care:doctor", "Check logins, rights and settings."),
@@ -145,7 +149,8 @@ def _run(words: list[str], voice: Voice) -> int:
         return 0
     except BridgeError as error:
         detail = error.detail or NEXT.get(error.code, "")
-        return _error(voice, error.exit_code, error.code, error.summary, detail)
+        moved = error.moved if isinstance(error, PlanMoved) else ()
+        return _error(voice, error.exit_code, error.code, error.summary, detail, moved)
     except Exception as error:
         return _fault(voice, error)
 
@@ -165,12 +170,14 @@ def _usage(error: click.UsageError) -> tuple[str, str]:
     return error.format_message(), detail
 
 
-def _error(voice: Voice, code: int, name: str, summary: str, detail: str = "") -> int:
+def _error(
+    voice: Voice, code: int, name: str, summary: str, detail: str = "", moved: Sequence[Any] = ()
+) -> int:
     """One line that says what happened and what to do next, and one for a program."""
     if voice.json:
         from crm_bridge.cli import lines
 
-        voice.line(lines.error(name, summary, detail), flush=True)
+        voice.line(lines.error(name, summary, detail, moved), flush=True)
     if not (voice.json and voice.quiet):
         voice.aside(f"crm-bridge: {shown(f'{summary} {detail}'.strip(), 4000)}")
     return code

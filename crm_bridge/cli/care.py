@@ -73,20 +73,17 @@ def setup(voice: Voice, crm: str | None, example: str | None, yes: bool) -> int:
         voice.out(example_for(example))
         return 0
     assert crm is not None
+    from crm_bridge.engine.doctor import would_make
+
     with voice.bridge() as bridge:
         _tell(voice, crm, found := bridge.setup(crm))
-        if not _makes(found):
+        if not would_make(found):
             voice.say("there is nothing to make")
             return 0
         if not yes:
             ask.sure(f"make this in {crm}")
         _tell(voice, crm, bridge.setup(crm, apply=True))
     return 0
-
-
-def _makes(found: list[Finding]) -> bool:
-    """Whether anything would be made: findings also tell what a person has to make."""
-    return any(each.detail.startswith("Make it:") for each in found)
 
 
 def _tell(voice: Voice, crm: str, found: list[Finding]) -> None:

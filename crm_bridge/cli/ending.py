@@ -16,26 +16,37 @@ if TYPE_CHECKING:
 REFUSED: Final = frozenset({"lock", "journal", "target"})
 """Why a run stopped, where that means: refused (4)."""
 LOGIN: Final = "login"
-"""Why a run stopped, where that means: wrong login (2), as long as nothing was done."""
+"""Why a run stopped, where that means: wrong login (2) as long as nothing was done, else 3."""
+FAULT: Final = "adapter"
+"""Why a run stopped, where that means: a fault of ours (1)."""
+ORDER: Final = (1, 2, 4, 5, 6, 3, 0)
+"""Exit codes; of several that apply the first one here is the one."""
+
+
+def worst(*codes: int) -> int:
+    """The exit code of several runs."""
+    return min(codes, key=ORDER.index)
 
 
 def code_of(receipt: Receipt) -> int:
-    """The exit code of a run: the first that applies of 2, 4, 5, 6, 3, else 0.
+    """The exit code of a run: the first that applies of 1, 2, 4, 5, 6, 3, else 0.
 
-    Whatever else stopped it (the breaker, no answer, no quota, a login that was taken away
-    half-way) is resumed later.
+    Whatever else stopped it (the breaker, no answer, a vendor that is busy, no quota) is resumed
+    later.
     """
     from crm_bridge.model.results import Verdict
 
     count = receipt.counts
     known = sum(count.get(v, 0) for v in Verdict if v is not Verdict.SKIPPED)
+    if receipt.halted == FAULT:
+        return 1
     if receipt.halted == LOGIN and not known:
         return 2
     if receipt.halted in REFUSED or _all_too_late(receipt):
         return 4
     if count.get(Verdict.UNKNOWN, 0):
         return 5
-    if receipt.halted is not None:
+    if receipt.halted not in (None, LOGIN):
         return 6
     return 0 if receipt.ok else 3
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crm_bridge.cli.voice import moment
@@ -10,8 +10,8 @@ from crm_bridge.cli.voice import moment
 if TYPE_CHECKING:
     from crm_bridge.bridge import CheckLine, Expiring, MatrixRow, RunSummary
     from crm_bridge.model.abilities import CascadeRule
-    from crm_bridge.model.plans import Finding, Plan
-    from crm_bridge.model.records import Record
+    from crm_bridge.model.plans import Finding, Loss, Plan, Sum, Touch
+    from crm_bridge.model.records import Record, RecordRef
     from crm_bridge.model.results import Outcome, Receipt
     from crm_bridge.registry import PluginLine
 
@@ -56,6 +56,68 @@ def finding(found: Finding) -> dict[str, Any]:
     }
 
 
+def total(found: Sum) -> dict[str, Any]:
+    """What records are worth; `amount` is null where they are only counted."""
+    return {
+        "name": found.name, "currency": found.currency, "amount": found.amount,
+        "count": found.count,
+    }
+
+
+def touch(number: int, found: Touch) -> dict[str, Any]:
+    """A relation within a plan line; `n` is what `show --touch` opens."""
+    return {
+        "n": number,
+        "crm": found.crm,
+        "kind": found.rule.kind,
+        "child": found.rule.child,
+        "via": found.rule.via,
+        "effect": found.rule.effect.value,
+        "comes_back": found.rule.comes_back,
+        "count": found.count,
+        "depth": found.depth,
+        "listed": len(found.refs),
+        "sums": [total(one) for one in found.sums],
+        "largest": [
+            {"ref": str(one.ref), "title": one.title, "amount": one.amount}
+            for one in found.largest
+        ],
+        "note": found.rule.note,
+    }
+
+
+def touched(number: int, found: Touch, ref: RecordRef, parent: str) -> dict[str, Any]:
+    """One record behind the number of a touch, and what it hangs on."""
+    return {
+        "type": "touched",
+        "touch": number,
+        "ref": str(ref),
+        "parent": f"{found.crm}:{found.rule.kind}/{parent}" if parent else None,
+        "via": found.rule.via,
+        "effect": found.rule.effect.value,
+        "comes_back": found.rule.comes_back,
+        "depth": found.depth,
+    }
+
+
+def loss(found: Loss) -> dict[str, Any]:
+    """A line of the loss statement: `later` is what differs once the window is over."""
+
+    def told(differs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+        return [{"what": what, "why": why} for what, why in differs]
+
+    return {
+        "crm": found.crm,
+        "kind": found.kind,
+        "count": found.count,
+        "undo": found.undo,
+        "days": found.days,
+        "guaranteed": found.guaranteed,
+        "differs": told(found.differs),
+        "later": None if found.later is None else told(found.later),
+    }
+
+
 def plan(made: Plan) -> dict[str, Any]:
     """The plan line."""
     return {
@@ -75,18 +137,9 @@ def plan(made: Plan) -> dict[str, Any]:
             "records": made.counts.records, "steps": made.counts.steps,
             "calls": made.counts.calls, "settled": made.counts.settled,
         },
-        "touches": [
-            {
-                "crm": touch.crm,
-                "kind": touch.rule.kind,
-                "child": touch.rule.child,
-                "via": touch.rule.via,
-                "effect": touch.rule.effect.value,
-                "comes_back": touch.rule.comes_back,
-                "count": touch.count,
-            }
-            for touch in made.touches
-        ],
+        "touches": [touch(number, one) for number, one in enumerate(made.touches, 1)],
+        "sums": [total(one) for one in made.sums],
+        "losses": [loss(one) for one in made.losses],
         "findings": [finding(found) for found in made.findings],
         "irreversible": made.irreversible,
         "confirm": made.confirm,
@@ -163,6 +216,23 @@ def expiring(found: Expiring) -> dict[str, Any]:
     }
 
 
+def tally(by: str, key: str, runs: int, found: Mapping[Any, int]) -> dict[str, Any]:
+    """A line of `runs --by`: what runs of one code, crm, kind or month came to."""
+    told = counts(found)
+    return {
+        "type": "tally", "by": by, "key": key, "runs": runs, "records": sum(told.values()),
+        "counts": told,
+    }
+
+
+def proof(crm: str, records: int, equal: int, different: Sequence[Any]) -> dict[str, Any]:
+    """What came of a comparison with what was."""
+    return {
+        "type": "proof", "crm": crm, "records": records, "equal": equal,
+        "different": list(different),
+    }
+
+
 def check(found: CheckLine) -> dict[str, Any]:
     """A line of `doctor`."""
     return {
@@ -226,6 +296,11 @@ def plugin(found: PluginLine) -> dict[str, Any]:
     }
 
 
-def error(code: str, summary: str, detail: str = "") -> dict[str, Any]:
-    """Why nothing, or nothing more, was done."""
-    return {"type": "error", "code": code, "summary": summary, "detail": detail}
+def error(
+    code: str, summary: str, detail: str = "", moved: Sequence[tuple[RecordRef, str]] = ()
+) -> dict[str, Any]:
+    """Why nothing, or nothing more, was done; with every record that moved, where that is why."""
+    told: dict[str, Any] = {"type": "error", "code": code, "summary": summary, "detail": detail}
+    if moved:
+        told["moved"] = [{"ref": str(ref), "how": how} for ref, how in moved]
+    return told

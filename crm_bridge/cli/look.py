@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +12,14 @@ import click
 from crm_bridge.cli import lines, options
 from crm_bridge.cli.act import RUN
 from crm_bridge.cli.options import Word, pass_voice, verb
+from crm_bridge.cli.tally import BY
 from crm_bridge.cli.voice import Voice, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from crm_bridge.bridge import Bridge, RunSummary
+    from crm_bridge.model.plans import Plan
     from crm_bridge.model.records import Record
     from crm_bridge.model.results import Outcome
 
@@ -101,29 +104,76 @@ def _tells(name: str) -> int | None:
 @verb("show")
 @click.argument("what", metavar="RUN | PLAN")
 @click.option("--failed", is_flag=True, help="Of a run, only the records that failed.")
+@click.option("--touch", type=int, metavar="N",
+              help="The records behind the number [N] of what a plan touches.")
 @options.out
 @pass_voice
-def show(voice: Voice, what: str, failed: bool, out: str | None) -> int:
+def show(voice: Voice, what: str, failed: bool, touch: int | None, out: str | None) -> int:
     """A run or a saved plan."""
     from crm_bridge.cli import files
 
     if out:
         files.fits(out)
         files.is_lines(out)
+    if touch is not None and failed:
+        raise click.UsageError("--failed shows targets, --touch what hangs on them.")
     with voice.bridge() as bridge:
-        if RUN.fullmatch(what) and not Path(what).exists():
+        is_run = RUN.fullmatch(what) is not None and not Path(what).exists()
+        if is_run and touch is None:
             return _show_run(voice, bridge, what, failed, out)
         if failed:
             raise click.UsageError("--failed belongs to a run; this is a plan.")
-        from crm_bridge.cli import show as look
+        from crm_bridge.cli import tree
 
-        made = bridge.load_plan(what)
+        made = bridge.plan_of(what) if is_run else bridge.load_plan(what)
+        if touch is not None:
+            return _show_touch(voice, made, touch, out)
         if voice.json:
             voice.line(lines.plan(made))
         else:
-            look.plan(voice, made)
+            tree.plan(voice, made)
         if out:
             _write_plan(voice, made, out)
+    return 0
+
+
+TOUCH_COLUMNS: Final = ("ref", "parent", "via", "effect", "comes_back", "depth")
+
+
+def _show_touch(voice: Voice, made: Plan, number: int, out: str | None) -> int:
+    """Open one number of a plan to the list behind it."""
+    from crm_bridge.cli import files
+    from crm_bridge.cli.tree import touch_line
+    from crm_bridge.model.plans import Touch
+
+    if not 1 <= number <= len(made.touches):
+        raise click.UsageError(
+            f"there is no touch {number}: the plan has {len(made.touches)}, numbered from 1."
+        )
+    touch: Touch = made.touches[number - 1]
+
+    def rows() -> Iterator[dict[str, Any]]:
+        parents = iter(touch.parents)
+        for ref in touch.refs:
+            yield lines.touched(number, touch, ref, next(parents, ""))
+
+    if voice.json:
+        voice.line({"type": "touch", **lines.touch(number, touch)})
+    else:
+        voice.say(touch_line(number, touch).plain)
+    if out:
+        count = files.write_rows(out, TOUCH_COLUMNS, rows())
+        voice.say(f"{count} record(s) written to {out}")
+    else:
+        for row in rows():
+            if voice.json:
+                voice.line(row)
+            else:
+                voice.out(f"{row['ref']}  of {row['parent']}" if row["parent"] else row["ref"])
+            voice.still_read()
+    if not len(touch.refs):
+        why = "they were not counted" if touch.count is None else "they were only counted"
+        voice.say(f"there is no list: {why}. {shown(touch.rule.note, 600)}".rstrip())
     return 0
 
 
@@ -168,12 +218,15 @@ def _show_run(voice: Voice, bridge: Bridge, run: str, failed: bool, out: str | N
 @verb("runs")
 @click.option("--attention", is_flag=True,
               help="Only those with something pending, by hand, failed, unknown or unfinished.")
+@click.option("--by", type=Word(BY), metavar="|".join(BY), help="Counted instead of listed.")
 @pass_voice
-def runs(voice: Voice, attention: bool) -> int:
+def runs(voice: Voice, attention: bool, by: str | None) -> int:
     """The runs, newest first."""
     with voice.bridge() as bridge:
         found: list[RunSummary] = bridge.attention() if attention else bridge.runs()
         found = sorted(found, key=lambda r: r.started, reverse=True)
+        if by is not None:
+            return _tally(voice, bridge, found, by)
         if voice.json:
             for each in found:
                 voice.line(lines.run(each))
@@ -185,13 +238,40 @@ def runs(voice: Voice, attention: bool) -> int:
     return 0
 
 
+def _tally(voice: Voice, bridge: Bridge, found: Sequence[RunSummary], by: str) -> int:
+    from crm_bridge.cli.tally import tallied
+
+    told = tallied(bridge, found, by)
+    if voice.json:
+        for one in told:
+            voice.line(lines.tally(by, one.key, len(one.runs), one.counts))
+    else:
+        from crm_bridge.cli import show as look
+
+        look.tally(voice, by, told)
+    return 0
+
+
 @verb("expiring")
 @click.option("--within", default="7d", metavar="7d", help="How far ahead (7d).")
+@click.option("--calendar", metavar="FILE.ics", help="Write them for a calendar that subscribes.")
 @pass_voice
-def expiring(voice: Voice, within: str) -> int:
+def expiring(voice: Voice, within: str, calendar: str | None) -> int:
     """What cannot be undone after a date."""
+    from crm_bridge.cli import files
+
+    if calendar:
+        if Path(calendar).suffix.lower() not in (".ics", ".ical"):
+            raise click.UsageError("a calendar's name ends with .ics.")
+        files.fits(calendar)
     with voice.bridge() as bridge, _looking(voice):
         found = sorted(bridge.expiring(within), key=lambda e: (e.until, e.crm, e.kind))
+    if calendar:
+        from crm_bridge.report.calendar import calendar as events
+
+        with files.writing(calendar) as file:
+            file.writelines(events(found, datetime.now(UTC)))
+        voice.say(f"{len(found)} deadline(s) written to {calendar}")
     if voice.json:
         for each in found:
             voice.line(lines.expiring(each))

@@ -113,6 +113,16 @@ planning = together(
                  help="Largest share of a kind's live records (0.5)."),
 )
 
+along = click.option(
+    "--with-children", multiple=True, metavar="KIND,...",
+    help="Take related records of these kinds along, in an order that blocks nothing.",
+)
+
+undoing = click.option(
+    "--undo-on-failure", is_flag=True,
+    help="Where not everything that was sent is done, bring back what was.",
+)
+
 restoring = together(
     click.option("--remake", is_flag=True,
                  help="Make anew, under a new id, what nothing else brings back."),

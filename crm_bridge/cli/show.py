@@ -12,8 +12,9 @@ from crm_bridge.cli.voice import Voice, is_terminal, moment, shown
 
 if TYPE_CHECKING:
     from crm_bridge.bridge import Expiring, RunSummary
+    from crm_bridge.cli.tally import Tally
     from crm_bridge.model.abilities import Capability
-    from crm_bridge.model.plans import Finding, Plan, Touch
+    from crm_bridge.model.plans import Finding, Plan
     from crm_bridge.model.results import Outcome, Receipt
 
 COLOURS: Final = {
@@ -80,113 +81,6 @@ def way(row: Capability, made_at: datetime | None = None) -> str:
         return BACK[window.undo.value]
     until = f"until {day(window.until(made_at))}" if made_at else f"for {window.days} days"
     return f"{BACK[window.undo.value]}, {until}{'' if window.guaranteed else ' (not guaranteed)'}"
-
-
-def plan(voice: Voice, made: Plan, *, told: set[str] | None = None) -> None:
-    """Print what a plan would do: steps, what goes along, what to know.
-
-    Args:
-        voice: Where to.
-        made: The plan.
-        told: Notes that were printed before and are left out now; grows by those that are printed.
-    """
-
-    def make() -> Any:
-        from rich.text import Text
-        from rich.tree import Tree
-
-        head = Text()
-        head.append(f"{made.operation.value} {made.counts.records} record(s)", "bold")
-        for crm, target in made.targets.items():
-            head.append(f"  {crm}: org {shown(target.org, 64)}, ", "dim")
-            risky = target.environment == "production"
-            head.append(target.environment, "bold red" if risky else "dim")
-        if made.reason or made.code:
-            why = shown(made.reason) or "no reason in words"
-            head.append(f"\nbecause: {why} ({made.code or 'no code'})", "dim")
-        root = Tree(head, guide_style="dim")
-        _steps(root, made)
-        if made.counts.settled:
-            settled = made.counts.settled
-            root.add(Text(f"{settled} settled already: nothing is sent for them", "dim"))
-        for found in made.findings:
-            if told is not None and found.severity.value == "note":
-                if found.summary in told:
-                    continue
-                told.add(found.summary)
-            root.add(_finding(found))
-        root.add(Text(f"about {made.counts.calls} call(s) to the vendor; plan {made.id}", "dim"))
-        return root
-
-    voice.table(make)
-    if made.confirm and not made.blocked:
-        voice.say(f'nothing brings these back; it is asked for by name: --confirm "{made.confirm}"')
-
-
-def _steps(root: Any, made: Plan) -> None:
-    from rich.text import Text
-
-    told: set[int] = set()
-    for number, step in enumerate(made.steps, 1):
-        row = step.capability
-        each = f"{row.batch} a call" if row.batch > 1 else "one a call"
-        what = f"{row.operation.value} {len(step.targets)} {step.kind} in {step.crm}"
-        line = Text(f"{number}. {what}")
-        line.append(f"  {row.support.value.replace('_', ' ')}, {each}", "dim")
-        if row.means:
-            line.append(f", {row.means}", "dim")
-        if row.operation.value != "restore":
-            line.append(f"\n   {way(row, made.made_at)}", "dim")
-        branch = root.add(line)
-        for i, touch in enumerate(made.touches):
-            if touch.crm == step.crm and touch.rule.kind == step.kind and i not in told:
-                told.add(i)
-                _touch(branch, made.touches, i, told)
-    for i, touch in enumerate(made.touches):
-        if i not in told:
-            told.add(i)
-            _touch(root, made.touches, i, told)
-            del touch
-
-
-def _touch(branch: Any, touches: Sequence[Touch], at: int, told: set[int]) -> None:
-    """A relation, and below it what hangs on its records in turn."""
-    from rich.text import Text
-
-    touch = touches[at]
-    rule = touch.rule
-    count = "not counted:" if touch.count is None else str(touch.count)
-    line = Text(f"{count} {rule.child} ")
-    line.append(EFFECTS[rule.effect.value], COLOURS[rule.effect.value])
-    line.append(f" by {shown(rule.via)}", "dim")
-    if rule.effect.value in ("follows", "may_follow"):
-        back = {True: "; come back with it", False: "; do not come back",
-                None: "; nobody says whether they come back"}[rule.comes_back]
-        line.append(back, "dim" if rule.comes_back else "red")
-    if touch.count is None and rule.note:
-        line.append(f" ({shown(rule.note)})", "dim")
-    twig = branch.add(line)
-    if rule.effect.value == "follows":
-        for i, other in enumerate(touches):
-            if i not in told and other.crm == touch.crm and other.rule.kind == rule.child:
-                told.add(i)
-                _touch(twig, touches, i, told)
-
-
-def _finding(found: Finding) -> Any:
-    from rich.text import Text
-
-    line = Text()
-    line.append(found.severity.value, COLOURS[found.severity.value])
-    line.append(f" {shown(found.summary, 600)}")
-    if found.detail:
-        line.append(f"\n{shown(found.detail, 600)}", "dim")
-    refs = found.refs[:5]
-    if refs:
-        more = (found.count or len(found.refs)) - len(refs)
-        told = ", ".join(map(str, refs))
-        line.append(f"\n{told}{f' and {more} more' if more > 0 else ''}", "dim")
-    return line
 
 
 def findings(voice: Voice, found: Iterable[Finding]) -> None:
@@ -274,6 +168,17 @@ def runs(voice: Voice, found: Sequence[RunSummary]) -> None:
              counts(r.counts))
             for r in found
         ),
+    )
+
+
+def tally(voice: Voice, by: str, found: Sequence[Tally]) -> None:
+    """Print runs that were counted."""
+    if not found:
+        voice.say("no runs")
+        return
+    table(
+        voice, (by, "runs", "records", "outcome"),
+        ((t.key, len(t.runs), sum(t.counts.values()), counts(t.counts)) for t in found),
     )
 
 

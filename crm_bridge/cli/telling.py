@@ -75,12 +75,12 @@ def some(voice: Voice, found: Sequence[Record]) -> None:
 
 def plan(voice: Voice, made: Plan, told: set[str]) -> None:
     """Show a plan; notes that were told are left out."""
-    from crm_bridge.cli import show
+    from crm_bridge.cli import tree
 
     if voice.json:
         voice.line(lines.plan(made), flush=True)
     else:
-        show.plan(voice, made, told=told)
+        tree.plan(voice, made, told=told)
 
 
 def receipt(voice: Voice, came: Receipt) -> None:
@@ -104,8 +104,7 @@ def prove(voice: Voice, story: Story, proof: Proof) -> None:
     ]
     if voice.json:
         voice.line(
-            {"type": "proof", "crm": story.crm, "records": proof.records, "equal": proof.equal,
-             "different": different}, flush=True,
+            lines.proof(story.crm, proof.records, proof.equal, different), flush=True
         )
     named = [d for d in proof.different if d.named]
     rest = [d for d in proof.different if not d.named]

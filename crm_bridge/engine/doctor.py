@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.connect import Accounts
@@ -11,6 +12,14 @@ from crm_bridge.guard import NotSent, Permit
 from crm_bridge.journal.store import Entry, Journal
 from crm_bridge.model.plans import Finding, Severity
 from crm_bridge.secrets import Secret
+
+MAKE_IT: Final = "Make it: crm-bridge setup CRM"
+"""The detail of the one finding that tells of something which `setup` itself would make."""
+
+
+def would_make(findings: Iterable[Finding]) -> bool:
+    """Whether a dry `prepared` held a write back; others tell what a person has to make."""
+    return any(found.detail == MAKE_IT for found in findings)
 
 
 def examined(accounts: Accounts, crm: str) -> Iterator[tuple[str, bool, str]]:
@@ -106,7 +115,7 @@ def _dry(connected: Connected) -> list[Finding]:
                 Severity.NOTE, "vendor_note",
                 f"the field {marker} would be made in {connected.crm}, on every kind that may be "
                 "marked." if marker else f"fields would be made in {connected.crm}.",
-                "Make it: crm-bridge setup CRM",
+                MAKE_IT,
             )
         )
     except Exception as error:

@@ -12,6 +12,7 @@ import pytest
 
 from crm_bridge.bridge import CheckLine, Expiring, RunSummary
 from crm_bridge.cli.app import main
+from crm_bridge.errors import PlanMoved
 from crm_bridge.model.abilities import (
     Capability,
     CascadeRule,
@@ -102,6 +103,10 @@ class FakeBridge:
     events: list[dict[str, Any]] = field(default_factory=list)
     raises: BaseException | None = None
     during: Callable[[], Any] | None = None
+    moves: PlanMoved | None = None
+    anew: Plan | None = None
+    undo: Plan | None = None
+    undone: Receipt | None = None
 
     def __enter__(self) -> "FakeBridge":
         return self
@@ -126,7 +131,24 @@ class FakeBridge:
 
     def plan(self, operation: str, targets: Any, **options: Any) -> Plan:
         self._note("plan", (operation, targets, options))
+        if self.undo is not None and isinstance(targets, Receipt):
+            return self.undo
         return self.made
+
+    def replan(self, plan: Plan, *, without: Any = ()) -> Plan:
+        self._note("replan", list(without))
+        assert self.anew is not None
+        return self.anew
+
+    def plan_of(self, run: str) -> Plan:
+        self._note("plan_of", run)
+        return self.made
+
+    def hold(self, ref: str, reason: str) -> None:
+        self._note("hold", (ref, reason))
+
+    def release(self, ref: str, reason: str) -> None:
+        self._note("release", (ref, reason))
 
     def save_plan(self, plan: Plan, path: str) -> None:
         self._note("save", path)
@@ -140,6 +162,10 @@ class FakeBridge:
         self._note("apply", confirm)
         if self.during:
             self.during()
+        if self.moves is not None and plan is self.made:
+            raise self.moves
+        if self.undone is not None and plan is self.undo:
+            return self.undone
         return self.came
 
     def stop(self) -> None:

@@ -15,8 +15,9 @@ def test_a_run_prints_its_plan_its_outcomes_and_its_receipt_last(run, bridge):
     assert plan["targets"]["acme"] == {"org": "org-1", "class": "simulator", "vendor": "memory"}
     assert plan["counts"] == {"records": 3, "steps": 1, "calls": 4, "settled": 0}
     assert plan["touches"] == [{
-        "crm": "acme", "kind": "Company", "child": "Contact", "via": "company", "effect": "follows",
-        "comes_back": True, "count": 7,
+        "n": 1, "crm": "acme", "kind": "Company", "child": "Contact", "via": "company",
+        "effect": "follows", "comes_back": True, "count": 7, "depth": 1, "listed": 0, "sums": [],
+        "largest": [], "note": "",
     }]
     assert outcome["run"] == receipt["run"] == "r-20261124-7f3a91c2"
     assert (outcome["ref"], outcome["verdict"], outcome["state"]) == (

@@ -1,8 +1,8 @@
-"""The exit code of a receipt: the first that applies of 4, 5, 6, 3, else 0."""
+"""The exit code of a receipt: the first that applies of 1, 2, 4, 5, 6, 3, else 0."""
 
 import pytest
 
-from crm_bridge.cli.ending import code_of
+from crm_bridge.cli.ending import code_of, worst
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,12 @@ from crm_bridge.cli.ending import code_of
         ([("done", None), ("skipped", "not_sent")], "breaker", 6),
         ([("skipped", "not_sent")], "unreachable", 6),
         ([("skipped", "not_sent")], "busy", 6),
-        ([("done", None), ("skipped", "not_sent")], "login", 6),
+        ([("done", None), ("skipped", "not_sent")], "busy", 6),
+        ([("unknown", "unknown"), ("skipped", "not_sent")], "busy", 5),
+        ([("done", None), ("skipped", "not_sent")], "adapter", 1),
+        ([("skipped", "not_sent")], "adapter", 1),
+        ([("done", None), ("skipped", "not_sent")], "login", 3),
+        ([("unknown", "unknown"), ("skipped", "not_sent")], "login", 5),
         ([("skipped", "not_sent")], "login", 2),
         ([("skipped", "not_sent")], "lock", 4),
         ([("unknown", "unknown")], "target", 4),
@@ -38,3 +43,10 @@ def test_a_receipt_ends_with_the_first_code_that_applies(make, outcomes, halted,
 
 def test_a_run_of_nothing_is_done(make):
     assert code_of(make.receipt(outcomes=[], counts={})) == 0
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"), [((3, 0), 3), ((3, 5), 5), ((3, 6), 6), ((6, 5), 5), ((3, 1), 1), ((0, 0), 0)]
+)
+def test_several_runs_end_with_the_first_code_that_applies_to_any(codes, code):
+    assert worst(*codes) == code

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from crm_bridge.bridge import CheckLine, Expiring
+from crm_bridge.engine.doctor import MAKE_IT
 from crm_bridge.errors import Rejected
 from crm_bridge.journal.rows import Check
 from crm_bridge.model.plans import Finding, Severity
@@ -119,7 +120,7 @@ def test_doctor_ends_by_what_does_not_hold(run, bridge, checks, code):
 
 
 def test_setup_makes_nothing_before_somebody_said_so(run, bridge):
-    bridge.to_make = [Finding(Severity.NOTE, "vendor_note", "it would be made.", "Make it: ...")]
+    bridge.to_make = [Finding(Severity.NOTE, "vendor_note", "it would be made.", MAKE_IT)]
     ran = run("--json", "setup", "acme")
     assert ran.code == 4
     assert bridge.told("setup") == [("acme", False)]
