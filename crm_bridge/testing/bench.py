@@ -36,6 +36,7 @@ from crm_bridge.kit import (
     Unauthorized,
     Unreachable,
     Verdict,
+    done,
     failed,
     is_empty,
     unknown,
@@ -239,6 +240,11 @@ class Bench:
     ) -> Iterator[RecordRef]:
         """Every live record that nothing stands in the way of, read by so many at once."""
         hung = self.hung(kind)
+        steps = [] if row is None else [row]
+        if row is not None and State.LIVE not in row.takes:
+            # What stands in the way of bringing a record there stands in the way of the row.
+            steps += self._steps(State.LIVE, self.begins(row), kind) or []
+        operations = {step.operation for step in steps}
         there = sorted((t for t in self.live(kind) if not t.locked), key=lambda t: t.id in hung)
         for start in range(0, len(there), chunk):
             refs = [self.ref(kind, truth.id) for truth in there[start : start + chunk]]
@@ -246,7 +252,7 @@ class Bench:
             records = [read[ref] for ref in refs]
             records = [r for r in records if r.state is State.LIVE and not r.locked]
             records = [r for r in records if not self.marked(r)]
-            told = list(self.adapter.precheck(row.operation, records)) if row else []
+            told = [one for o in operations for one in self.adapter.precheck(o, records)]
             settled = {o.ref for o in told if isinstance(o, Outcome)}
             yield from (r.ref for r in records if r.ref not in settled)
 
@@ -363,7 +369,7 @@ class Bench:
         except Unreachable as error:
             if self.strict or not error.sent:
                 raise
-            return [unknown(ref, str(error)) for ref in refs]
+            return [self._lost(row, ref, error) for ref in refs]
         except Rejected as error:
             if len(refs) == 1:
                 return [failed(refs[0], "rejected", str(error))]
@@ -371,6 +377,11 @@ class Bench:
                 raise
             middle = len(refs) // 2
             return [*self._some(row, refs[:middle]), *self._some(row, refs[middle:])]
+
+    def _lost(self, row: Capability, ref: RecordRef, error: Unreachable) -> Outcome:
+        """What the core knows of a record whose answer was lost: of a remake, its twin."""
+        twin = self.adapter.twin(self.whole[ref]) if row.support is Support.REMADE else None
+        return done(ref, new_ref=twin) if twin is not None else unknown(ref, str(error))
 
     def marks(self, kind: str, row: Capability) -> dict[str, Any]:
         """The fields that this row writes, without the lock."""
@@ -474,7 +485,8 @@ def hanging(
     linked = {
         id
         for (kind, parent) in truth
-        if kind == rule.kind and parent in wanted
+        # A lookup of the parent's own leads up, not down, where a kind hangs on itself.
+        if kind == rule.kind and parent in wanted and rule.via not in truth[kind, parent].fields
         for name, child, id, _ in truth[kind, parent].links
         if child == rule.child and name == rule.via
     }

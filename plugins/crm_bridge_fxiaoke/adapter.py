@@ -1,8 +1,8 @@
-"""FxiaoKe for crm_bridge: void, recover and delete natively, archive by a mark, remake from a snapshot.
+"""FxiaoKe for crm_bridge: void, recover and delete natively, archive by a mark, or make anew.
 
-The success of a call is not the success of what it asks for (an approval may hold it), and a refusal
-has a code that nobody has published: the core reads back after every write, and so every call here is
-made so that a read can tell.
+The success of a call is not the success of what it asks for (an approval may hold it), and a
+refusal has a code that nobody has published. The core reads back after every write: the reads here
+see to it that a read can tell.
 """
 
 from __future__ import annotations
@@ -25,22 +25,21 @@ from crm_bridge.kit import (
     Record,
     RecordRef,
     Rejected,
-    Severity,
     State,
+    Support,
     done,
     failed,
-    is_empty,
     is_loopback,
-    skipped,
     unknown,
 )
 from crm_bridge_fxiaoke import queries
 from crm_bridge_fxiaoke.answers import is_business
+from crm_bridge_fxiaoke.checks import Checks
 from crm_bridge_fxiaoke.client import Client, path_of
 from crm_bridge_fxiaoke.describes import LOOKUPS, Describes
 from crm_bridge_fxiaoke.looking import Looking
 from crm_bridge_fxiaoke.profile import LOCK, PROFILE
-from crm_bridge_fxiaoke.records import UNDER_REVIEW, record_of, remade
+from crm_bridge_fxiaoke.records import record_of, remade
 from crm_bridge_fxiaoke.settings import FxiaokeSettings, checked_url
 
 BULK_VOID = "/cgi/crm/custom/data/invalid"
@@ -49,7 +48,6 @@ PEOPLE = "PersonnelObj"
 QUIET: Mapping[str, Any] = {"triggerApprovalFlow": False, "triggerWorkFlow": False}
 """Marks and remakes are no new business: they start no approval and no automation, where asked so.
 https://developer.fxiaoke.com/openapi_v2/object/CustomersAndContacts/AccountObj/update.html"""
-POOLS = {"AccountObj": "high_seas_id", "LeadsObj": "leads_pool_id"}
 
 
 class FxiaokeAdapter(Adapter):
@@ -64,6 +62,7 @@ class FxiaokeAdapter(Adapter):
         self._url = checked_url(settings)
         self._client = Client(settings, self._url, gate)
         self._describes = Describes(self._client)
+        self._checks = Checks(settings, self._describes)
         self._looking = Looking(crm, self._client, self._describes)
 
     @classmethod
@@ -105,7 +104,7 @@ class FxiaokeAdapter(Adapter):
                 yield record
 
     def read(self, batch: Batch) -> Iterator[Record]:
-        """Read by a query on ids; what it does not show is looked for among the voided, then alone."""
+        """By a query on ids; what that does not show is looked for among the voided, then alone."""
         return self._looking.read(batch)
 
     def void(self, batch: Batch) -> Iterable[Outcome]:
@@ -129,24 +128,18 @@ class FxiaokeAdapter(Adapter):
         return self._list(batch, path_of(batch.kind, "recover"))
 
     def update(self, changes: Sequence[Change]) -> Iterable[Outcome]:
-        """Write one record's fields; the lock is a call of its own, and comes in a change of its own.
+        """Write one record's fields; or lock, or unlock, a list, in changes of their own.
 
         Raises:
-            ValueError: More than one record, or the lock beside other fields: that would be two calls.
+            ValueError: Fields of several records, or the lock beside other fields: two calls.
         """
+        if any(LOCK in change.fields for change in changes):
+            return self._locked(changes)
         (change,) = changes
         ref = change.ref
-        if LOCK in change.fields:
-            if len(change.fields) > 1:
-                raise ValueError(f"{LOCK} is written by a call of its own")
-            locking = change.fields[LOCK] in (True, "1", 1)
-            # 0: this record alone. Its details keep the locks that others gave them.
-            data = {"dataObjectApiName": ref.kind, "dataIds": [ref.id], "detailObjStrategy": 0}
-            return [self._one(ref, LOCK_PATH if locking else UNLOCK_PATH, data)]
         written = {"dataObjectApiName": ref.kind, "_id": ref.id, **change.fields}
-        return [
-            self._one(ref, path_of(ref.kind, "update"), {"object_data": written}, **QUIET)
-        ]
+        data = {"object_data": written}
+        return [self._one(ref, path_of(ref.kind, "update"), data, **QUIET)]
 
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
         """Make one record anew, with its first creation time and author.
@@ -188,7 +181,7 @@ class FxiaokeAdapter(Adapter):
         return kind
 
     def relations(self, kind: str) -> tuple[CascadeRule, ...]:
-        """What hangs on an object in this enterprise, by its describes; else what the profile knows."""
+        """What hangs on an object, by this enterprise's describes; else what is known of all."""
         try:
             own = tuple(self._describes.rules(kind))
         except Rejected:
@@ -213,35 +206,8 @@ class FxiaokeAdapter(Adapter):
     def precheck(
         self, operation: Operation, records: Sequence[Record]
     ) -> Iterable[Finding | Outcome]:
-        """Records in a create-approval are left alone; those not in effect, or in a pool, are named."""
-        if operation is Operation.RESTORE:
-            return
-        unsure, pooled = [], []
-        for record in records:
-            if record.state is not State.LIVE:
-                continue
-            life = record.fields.get("life_status")
-            if life == UNDER_REVIEW:
-                yield skipped(record.ref, "pending", "审核中: its approval for being made still runs.")
-            elif life == "ineffective":
-                unsure.append(record.ref)
-            pool = POOLS.get(record.ref.kind)
-            if pool and record.fields.get(pool) and is_empty(record.fields.get("owner")):
-                pooled.append(record.ref)
-        if unsure and operation is not Operation.ARCHIVE:
-            yield Finding(
-                Severity.WARNING, "vendor_note",
-                f"{len(unsure)} record(s) are not in effect (未生效), and may not be voided.",
-                "The vendor's pages contradict each other on it; it is tried.",
-                len(unsure), tuple(unsure[:20]),
-            )
-        if pooled:
-            yield Finding(
-                Severity.WARNING, "rights",
-                f"{len(pooled)} record(s) lie in a pool, where nobody has rights on them.",
-                "Claim them first if the vendor refuses (无此操作的数据权限).",
-                len(pooled), tuple(pooled[:20]),
-            )
+        """Approvals that run, pools, records that are not in effect, marker fields that lack."""
+        return self._checks.before(operation, records)
 
     def total(self, kind: str) -> int | None:
         """What a query counts, those in an approval apart."""
@@ -249,12 +215,14 @@ class FxiaokeAdapter(Adapter):
         return queries.page(self._client, kind, where, ["name"], limit=1, count=True)[1]
 
     def abilities(self) -> Profile:
-        """Lists of custom objects are voided only where the settings ask for it."""
+        """Without bulk voids unless the settings ask; without marks where none can be."""
+        marked = not self._checks.unmarkable()
         return self.profile.limited(
             tuple(
                 row
                 for row in self.profile.capabilities
-                if row.way != "bulk" or self._settings.bulk_void
+                if (row.way != "bulk" or self._settings.bulk_void)
+                and (row.support is not Support.MARKED or marked)
             )
         )
 
@@ -264,38 +232,23 @@ class FxiaokeAdapter(Adapter):
 
     def prepare(self) -> Iterable[Finding]:
         """No call makes a field: say which ones an administrator adds."""
-        for kind, names in self._unmarked():
-            yield Finding(
-                Severity.WARNING, "vendor_note",
-                f"{kind} has no field {', '.join(names)}.",
-                "An administrator adds it: Management > Objects > the object > Fields, a single-line "
-                "text field of this API name. No call of FxiaoKe's API makes one.",
-            )
-        if not any("archive" in by for by in self._settings.marks.values()):
-            yield Finding(
-                Severity.NOTE, "vendor_note", "no field marks what is archived.",
-                self.profile.rows(Operation.ARCHIVE, PEOPLE)[0].note,
-            )
+        return self._checks.setup()
 
     def examine(self) -> Iterable[tuple[str, bool, str]]:
         """The login, the acting user, and the fields that marks are written to."""
         me = self.whoami()
         yield "login", True, f"enterprise {me.org} as {me.user}, {self._settings.auth} style"
-        missing = {kind: names for kind, names in self._unmarked()}
-        for kind in self._marked_kinds():
-            names = missing.get(kind)
-            told = f"no field {', '.join(names)}" if names else "its marker fields are there"
-            yield f"marks {kind}", not names, told
+        yield from self._checks.examined()
 
     def renew(self) -> None:
         """Get another token."""
         self._client.login.renew()
 
     def whoami(self) -> Account:
-        """The enterprise that the token is for, proved by a call that the server checks it against.
+        """The enterprise that the token is for, proved by a call that the server checks.
 
-        The answer of the login names the enterprise (`ea`, or the corpId of the legacy style), and the
-        server refuses a token beside another enterprise's name.
+        The answer of the login names the enterprise (`ea`, or the corpId of the legacy style), and
+        the server refuses a token beside another enterprise's name.
         """
         name = ""
         where = [] if self._settings.auth == "legacy" else [
@@ -335,15 +288,36 @@ class FxiaokeAdapter(Adapter):
         return done(ref)
 
     def _list(self, batch: Batch, path: str) -> list[Outcome]:
+        return self._taken(batch, path, {"dataObjectApiName": batch.kind, "idList": batch.ids})
+
+    def _taken(
+        self, refs: Sequence[RecordRef], path: str, data: Mapping[str, Any]
+    ) -> list[Outcome]:
         """A list is taken or refused as one, and the answer names no record."""
-        data = {"dataObjectApiName": batch.kind, "idList": batch.ids}
         try:
-            self._client.tell(batch, path, data)
+            self._client.tell(refs, path, data)
         except Rejected as no:
-            if len(batch) == 1:
-                return [_refused(batch.refs[0], no)]
+            if len(refs) == 1:
+                return [_refused(refs[0], no)]
             raise
-        return [done(ref) for ref in batch]
+        return [done(ref) for ref in refs]
+
+    def _locked(self, changes: Sequence[Change]) -> list[Outcome]:
+        """One call locks, another unlocks: where both are asked for, some are to come again."""
+        if any(set(change.fields) != {LOCK} for change in changes):
+            raise ValueError(f"{LOCK} is written by a call of its own")
+        locking = [change.fields[LOCK] in (True, 1, "1") for change in changes]
+        now = [c.ref for c, own in zip(changes, locking, strict=True) if own is locking[0]]
+        later = [c.ref for c in changes if c.ref not in now]
+        # 0: these records alone. Their details keep the locks that others gave them.
+        data = {
+            "dataObjectApiName": now[0].kind,
+            "dataIds": [ref.id for ref in now],
+            "detailObjStrategy": 0,
+        }
+        told = self._taken(now, LOCK_PATH if locking[0] else UNLOCK_PATH, data)
+        why = "locks and unlocks are calls of their own."
+        return [*told, *(failed(ref, "not_sent", why, passing=True) for ref in later)]
 
     def _hanging(self, batch: Batch, rule: CascadeRule) -> queries.Filter:
         field = self._describes.fields(rule.child).get(rule.via)
@@ -355,23 +329,6 @@ class FxiaokeAdapter(Adapter):
             return bool(self._describes.fields(kind))
         except Rejected:
             return False
-
-    def _marked_kinds(self) -> list[str]:
-        return [self.spell_kind(kind) for kind in self._settings.marks if kind != "*"]
-
-    def _unmarked(self) -> Iterator[tuple[str, list[str]]]:
-        """Objects whose settings name marker fields that they do not have."""
-        for kind, by in self._settings.marks.items():
-            if kind == "*":
-                continue
-            own = self.spell_kind(kind)
-            names = {name for fields in by.values() for name in fields} - {LOCK}
-            try:
-                missing = sorted(names - set(self._describes.fields(own)))
-            except Rejected:
-                missing = sorted(names)
-            if missing:
-                yield own, missing
 
 
 def _refused(ref: RecordRef, no: Rejected) -> Outcome:

@@ -29,16 +29,17 @@ IN_DOUBT: Final = frozenset({-1, -2, 50009})
 """Busy, a system error, a timeout behind the gateway: nobody says whether a write was applied."""
 
 NO_LOGIN: Final = frozenset(
-    {10001, 10002, 10003, 10012, 10014, 11001, 11002, 11003, 11013, 11014, 11015, 12002, 20006, 20010,
-     20015, 20017}
+    {10001, 10002, 10003, 10012, 10014, 11001, 11002, 11003, 11013, 11014, 11015, 12002, 20006,
+     20010, 20015, 20017}
 )  # fmt: skip
 NO_RIGHT: Final = frozenset({15003, 20014, 20020, 20021, 20022, 20023, 30003})
 """The application may not: refused for every record alike, until an administrator acts."""
 
 PARAMETERS: Final = frozenset({15002, 32000})
 REQUEST: Final = frozenset(
-    {10004, 10005, 10006, 10007, 10008, 10009, 10010, 10013, 10015, 11004, 11005, 11006, 11007, 11008,
-     11009, 11010, 11011, 11016, 11017, 11018, 12003, 12004, 12005, 20012, 30007, 30027, 40010}
+    {10004, 10005, 10006, 10007, 10008, 10009, 10010, 10013, 10015, 11004, 11005, 11006, 11007,
+     11008, 11009, 11010, 11011, 11016, 11017, 11018, 12003, 12004, 12005, 20012, 30007, 30027,
+     40010}
 )  # fmt: skip
 PUBLISHED: Final = (
     TOKEN_DEAD | LIMITED | {DAY_USED_UP} | IN_DOUBT | NO_LOGIN | NO_RIGHT | PARAMETERS | REQUEST

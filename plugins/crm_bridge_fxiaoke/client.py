@@ -1,4 +1,4 @@
-"""One request at a time to FxiaoKe: JSON by POST, a new trace id on each, the login as its style asks.
+"""One request at a time to FxiaoKe: JSON by POST, a new trace id each, the login in its style.
 
 https://developer.fxiaoke.com/openapi_v2/start/guide/param.html
 """

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from crm_bridge.kit import CascadeRule, Effect, Operation, Rejected
+from crm_bridge.kit import CascadeRule, Rejected
 from crm_bridge_fxiaoke.client import Client
-from crm_bridge_fxiaoke.profile import details
+from crm_bridge_fxiaoke.profile import details, lookups
 
 OBJECTS: Final = "/cgi/crm/v2/object/list"
 DESCRIBE: Final = "/cgi/crm/v2/object/describe"
@@ -119,9 +119,4 @@ def _rules(kind: str, child: str, field: Field) -> Iterator[CascadeRule]:
     if field.type == MASTER:
         yield from details(kind, child, field.name)
     elif field.type in (LOOKUP, LOOKUPS):
-        blocks = field.on_delete == "do_not_allow"
-        word = field.on_delete or "set_null"
-        yield CascadeRule(
-            kind, child, field.name, Effect.BLOCKS if blocks else Effect.DETACHES,
-            None if blocks else False, Operation.DELETE, note=f"its describe says {word}",
-        )
+        yield from lookups(kind, child, field.name, field.on_delete)

@@ -146,11 +146,13 @@ def _kept(value: Mapping[str, Any] | None) -> Held | None:
     """What another process left, if it still holds."""
     if value is None:
         return None
-    texts = [value.get(name) for name in ("token", "tenant", "user")]
+    token, tenant, user = (value.get(name) for name in ("token", "tenant", "user"))
     until = value.get("until")
-    if not all(isinstance(t, str) and t for t in texts) or not isinstance(until, (int, float)):
+    if not all(isinstance(t, str) and t for t in (token, tenant, user)):
+        return None
+    if not isinstance(until, (int, float)):
         return None
     # A clock that was set back must not make a token live longer than it does.
     if not time.time() < until <= time.time() + 7200:
         return None
-    return Held(*map(str, texts), float(until))
+    return Held(str(token), str(tenant), str(user), float(until))

@@ -1,8 +1,8 @@
 """What is true of FxiaoKe (纷享销客, ShareCRM), as data.
 
 Void (作废) is a soft delete into a recycle bin; recover (恢复) and delete (删除) take only what is
-voided; delete is for ever. There is no archive, so one is marked. Where a row rests on less than the
-vendor's manual, its note says so.
+voided; delete is for ever. There is no archive, so one is marked. Where a row rests on less than
+the vendor's manual, its note says so.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from crm_bridge.kit import (
     Capability,
     CascadeRule,
     Effect,
+    LossRule,
     Operation,
     Profile,
     Rate,
@@ -96,21 +97,39 @@ def _void(**facts: Any) -> Capability:
     )
 
 
-def _detail(parent: str, child: str, via: str, operation: Operation) -> CascadeRule:
-    gone = operation is Operation.DELETE
-    return CascadeRule(
-        parent, child, via, Effect.FOLLOWS, False if gone else None, operation,
-        note="details are " + ("deleted" if gone else "voided") + f" with their master: {_ENGINE}",
-    )  # fmt: skip
-
-
 def details(parent: str, child: str, via: str) -> tuple[CascadeRule, ...]:
     """The rules of a master and its details.
 
-    The one for delete stands first: where a record is voided and then deleted, what matters of its
-    details is that they do not come back.
+    The void's stands last: where a record is voided and then deleted, what matters of its details
+    is that they do not come back.
     """
-    return tuple(_detail(parent, child, via, o) for o in (Operation.DELETE, Operation.VOID))
+    return tuple(
+        CascadeRule(
+            parent, child, via, Effect.FOLLOWS, None if o is Operation.VOID else False, o,
+            note=f"details are {word} with their master: {_ENGINE}",
+        )
+        for o, word in (
+            (Operation.DELETE, "deleted"), (Operation.PURGE, "deleted"), (Operation.VOID, "voided")
+        )
+    )  # fmt: skip
+
+
+def lookups(parent: str, child: str, via: str, on_delete: str) -> tuple[CascadeRule, ...]:
+    """The rules of a record and those that look up to it, by what its describe says of a delete."""
+    blocks = on_delete == "do_not_allow"
+    effect = Effect.BLOCKS if blocks else Effect.DETACHES
+    told = f"its describe says {on_delete or 'nothing'} of a delete of its target"
+    return (
+        *(
+            CascadeRule(parent, child, via, effect, None if blocks else False, o, note=told)
+            for o in (Operation.DELETE, Operation.PURGE)
+        ),
+        CascadeRule(
+            parent, child, via, Effect.DETACHES, None, Operation.VOID,
+            note="it stays and keeps the id; lists and reports show 数据已作废或已删除 in its "
+                 "place until the record is recovered",
+        ),
+    )  # fmt: skip
 
 
 _BACK: Final = RecoveryWindow(Undo.SAME_ID)
@@ -138,9 +157,12 @@ PROFILE: Final = Profile(
         _row(Operation.ARCHIVE, Support.MARKED, takes=(State.LIVE,), gives=State.ARCHIVED,
              window=_BACK, means="编辑 update, 锁定 lock",
              needs=("编辑 of the object", "锁定 of the object"), source=LOCK_PAGE,
-             note="FxiaoKe has no archive and no call that makes a field: an administrator adds a "
-                  f"text field, such as {MARKER}, and the settings name it: [crms.X.marks.KIND] "
-                  f'archive = {{ {MARKER} = "archived", lock_status = "1" }}'),
+             note="FxiaoKe has no archive: a field that an administrator adds and the settings "
+                  "name is written, and the record locked"),
+        _row(Operation.ARCHIVE, Support.NOT_YET,
+             note="an administrator has to add a text field to the object, such as "
+                  f"{MARKER}, and the settings to name it: [crms.X.marks.KIND] archive = "
+                  f'{{ {MARKER} = "archived", lock_status = "1" }}'),
         _row(Operation.DELETE, Support.NATIVE, takes=(State.VOIDED,), gives=State.GONE, batch=LIST,
              means="删除 delete", needs=("删除 of the object",),
              source=f"{PRESET_PAGE}delete.html", note=_FINAL),
@@ -180,6 +202,7 @@ PROFILE: Final = Profile(
         "deal": "NewOpportunityObj",
     },
     lock=LOCK,
+    lock_batch=LIST,
     vendor_set=(*VENDOR_SET, *(name for names in NUMBERED.values() for name in names)),
     rates=(
         Rate(calls=100, seconds=20, per="interface"),
@@ -190,10 +213,23 @@ PROFILE: Final = Profile(
     read_batch=100,
     id_grammar=r"[0-9a-f]{24}|[0-9a-f]{32}",
     hosts=HOSTS,
+    losses=(
+        LossRule("*", Support.REMADE, "relevant_team", "the team is made of the owner alone"),
+        LossRule("*", Support.REMADE, "life_status, lock_status",
+                 "a new record is in effect and open"),
+        LossRule("*", Support.REMADE, "owner_department", "it follows the owner as of now"),
+        LossRule("*", Support.REMADE, "records that looked up to it",
+                 "a delete empties their fields", f"{CUSTOM_PAGE}delete.html"),
+        LossRule("*", Support.REMADE, "history of changes and approvals",
+                 "they stay with the old id"),
+        LossRule("*", Support.NATIVE, "details",
+                 "nobody says whether details that were voided with a record come back with it; "
+                 "each is looked at", operation=Operation.VOID),
+    ),
     notes=(
         ("automation", "a void starts whatever approval and automation the enterprise has set up "
-                       "for it, and no call switches that off; a void that waits for an approval is "
-                       "pending until somebody passes it."),
+                       "for it, and no call switches that off; a void that waits for an approval "
+                       "is pending until somebody passes it."),
     ),
     source=RATES_PAGE,
 )  # fmt: skip

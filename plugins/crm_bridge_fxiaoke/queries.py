@@ -1,7 +1,7 @@
 """Typed conditions as the vendor's filters, and records page by page in the order of their ids.
 
-https://developer.fxiaoke.com/openapi_v2/FAQ/deep-paging.html: offsets end at 10,000, so a page begins
-after the last id of the one before it.
+https://developer.fxiaoke.com/openapi_v2/FAQ/deep-paging.html: offsets end at 10,000, so a page
+begins after the last id of the one before it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _OPERATORS: Final = {
     "contains": "LIKE", "is empty": "IS", "is not empty": "ISN",
 }  # fmt: skip
 _NATIVE: Final = frozenset(
-    "EQ N GT GTE LT LTE LIKE NLIKE IS ISN IN NIN BETWEEN NBETWEEN STARTWITH ENDWITH HASANYOF NHASANYOF "
-    "CONTAINS".split()
-)
+    ["EQ", "N", "GT", "GTE", "LT", "LTE", "LIKE", "NLIKE", "IS", "ISN", "IN", "NIN", "BETWEEN",
+     "NBETWEEN", "STARTWITH", "ENDWITH", "HASANYOF", "NHASANYOF", "CONTAINS"]
+)  # fmt: skip
 
 Filter = Mapping[str, Any]
 
@@ -100,7 +100,7 @@ def native_filters(text: str) -> list[Filter]:
         if not fits or row["operator"] not in _NATIVE or not isinstance(row["field_values"], list):
             raise Rejected(
                 "a native query of FxiaoKe is a list of filters.",
-                detail='One looks like {"field_name":"name","operator":"LIKE","field_values":["x"]}',
+                detail='One is {"field_name":"name","operator":"LIKE","field_values":["x"]}',
             )
     return rows
 

@@ -118,6 +118,7 @@ class Verbs:
             before = bench.truth()
             allowed = _along(bench, row, before, refs)
             told = bench.apply(row, refs)
+            allowed |= _made_along(bench, row, before, refs[0].kind)
             allowed |= {(ref.kind, ref.id) for ref in refs}
             allowed |= {(o.new_ref.kind, o.new_ref.id) for o in told.values() if o.new_ref}
             extra = differing(before, _without(bench.truth(), refs, before)) - allowed
@@ -199,9 +200,9 @@ class Verbs:
         refs = self._ready(bench, marked, 2)
         before = bench.truth()
         bench.apply(marked, refs)
-        bench.willing(lambda: list(bench.adapter.update(
-            [Change(ref, bench.olds[ref], bench.marks(ref.kind, marked)) for ref in refs]
-        )))  # fmt: skip
+        marks = bench.marks(refs[0].kind, marked)
+        for part in _parts(bench, [Change(ref, bench.olds[ref], marks) for ref in refs]):
+            bench.willing(lambda part=part: list(bench.adapter.update(part)))  # type: ignore[misc]
         assert not differing(before, bench.truth())
 
     def test_an_update_writes_each_record_its_own_values(self, bench: Bench) -> None:
@@ -357,18 +358,14 @@ def _along(
     """What the rules announce to be touched along with these records."""
     if row.operation is Operation.RESTORE:
         # What went along comes back, to any depth; what was detached is tied again.
-        named, parents = set[str](), {refs[0].kind}
-        while parents:
-            undone = [r for r in bench.adapter.profile.cascades if r.kind in parents]
-            parents = {r.child for r in undone if r.comes_back is not False} - named
-            named |= parents
+        named = _named_along(bench, refs[0].kind)
         return {key for key in truth if key[0] in named}
     if row.support is not Support.NATIVE:
         return set()
-    # A purge out of the bin takes what went there along with its parent.
+    # What takes records out of a bin, or out of a void, takes what went there along with them.
     binned = State.LIVE not in row.takes
     operations = (None, row.operation, *((Operation.DELETE,) if binned else ()))
-    states = ("live", "deleted") if binned else ("live",)
+    states = ("live", *row.takes) if binned else ("live",)
     allowed = set[tuple[str, str]]()
     waiting = {(ref.kind, ref.id) for ref in refs}
     while waiting:
@@ -386,6 +383,27 @@ def _along(
         waiting = below - allowed
         allowed |= below
     return allowed
+
+
+def _named_along(bench: Bench, kind: str) -> set[str]:
+    """The kinds that come back with a record of this kind, by the profile and the account's own."""
+    named, parents = set[str](), {kind}
+    while parents:
+        undone = [r for r in bench.adapter.profile.cascades if r.kind in parents]
+        undone += [r for parent in parents for r in bench.adapter.relations(parent)]
+        parents = {r.child for r in undone if r.comes_back is not False} - named
+        named |= parents
+    return named
+
+
+def _made_along(
+    bench: Bench, row: Capability, before: Truths, kind: str
+) -> set[tuple[str, str]]:
+    """What the vendor makes by itself beside a record that is made anew: its one account, say."""
+    if row.support is not Support.REMADE:
+        return set()
+    named = _named_along(bench, kind)
+    return {key for key in bench.truth() if key not in before and key[0] in named}
 
 
 def _without(after: Truths, refs: Sequence[RecordRef], before: Truths) -> Truths:
