@@ -146,13 +146,11 @@ class Aftermath:
     def _may_be_mended(
         self, item: Item, ref: RecordRef, matters: Mapping[str, Sequence[Any]]
     ) -> None:
-        """Remember lookups that the delete emptied, and that the way back left empty."""
-        for name, (was, now) in matters.items():
-            if name != "links" and is_empty(now) and isinstance(was, (str, dict)):
-                self._street.untied.append((item, ref, name, was))
+        """Remember what differs: it may be right once all is back, or be a lookup left empty."""
+        self._street.untied += [(item, ref, name, was) for name, (was, _) in matters.items()]
 
     def mend(self, last: Phase) -> list[Item]:
-        """Write lookups again that a delete emptied and its way back left empty.
+        """Look again at what differed, and write lookups that the way back left empty.
 
         Only a field that relations name as a lookup, that is empty still, and whose record is live.
 
@@ -181,7 +179,7 @@ class Aftermath:
             for ref, (item, fields) in changes.items()
         ]
         beside.update(self._street, todo, "mend")
-        items = list({id(item): item for item, _ in todo}.values())
+        items = list({id(item): item for item, _, _, _ in untied}.values())
         fresh = self._read([item.ref for item in items])
         for item in items:
             item.outcome = item.plain

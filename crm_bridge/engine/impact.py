@@ -89,10 +89,11 @@ def _amount(record: Record, measure: Measure) -> Decimal | None:
 
 @dataclass(slots=True)
 class _Row:
-    """What is known of one relation at one depth."""
+    """What is known of one relation, and how near to the targets it was first met."""
 
     refs: Spool[RecordRef]
     parents: Spool[str]
+    depth: int
     count: int | None = 0
     weight: Weight = field(default_factory=Weight)
     later: list[tuple[RecordRef, str]] = field(default_factory=list)
@@ -120,7 +121,7 @@ class TouchBook:
     listing: bool = True
     calls: dict[str, int] = field(default_factory=dict)
     _counted: set[int] = field(default_factory=set)
-    _rows: dict[tuple[str, CascadeRule, int], _Row] = field(default_factory=dict)
+    _rows: dict[tuple[str, CascadeRule], _Row] = field(default_factory=dict)
     _parents: dict[tuple[str, frozenset[Operation], int, str], Spool[RecordRef]] = field(
         default_factory=dict
     )
@@ -186,7 +187,7 @@ class TouchBook:
             BridgeError: A call went wrong.
         """
         crm = connected.crm
-        for (name, _, _), row in list(self._rows.items()):
+        for (name, _), row in list(self._rows.items()):
             for ref, parent in row.later if name == crm else ():
                 if not self._left_out(ref):
                     self._add(row, ref, parent)
@@ -252,10 +253,12 @@ class TouchBook:
         return self.selected(ref) or mark_of(ref) in self._counted
 
     def _row(self, crm: str, rule: CascadeRule, depth: int) -> _Row:
-        key = (crm, rule, depth)
+        key = (crm, rule)
         if key not in self._rows:
-            self._rows[key] = _Row(_spool(crm), Spool(str, str))
-        return self._rows[key]
+            self._rows[key] = _Row(_spool(crm), Spool(str, str), depth)
+        row = self._rows[key]
+        row.depth = min(row.depth, depth)
+        return row
 
     def _add(self, row: _Row, ref: RecordRef, parent: str) -> None:
         self._counted.add(mark_of(ref))
@@ -267,11 +270,11 @@ class TouchBook:
         """What was reached, relations without a record left out; those nearer to the targets first."""
         return tuple(
             Touch(
-                crm, rule, row.count, row.refs, depth, row.parents, row.weight.told(),
+                crm, rule, row.count, row.refs, row.depth, row.parents, row.weight.told(),
                 row.weight.largest(),
             )
-            for (crm, rule, depth), row in sorted(
-                self._rows.items(), key=lambda item: (item[0][2], _order(item[0][1]))
+            for (crm, rule), row in sorted(
+                self._rows.items(), key=lambda item: (item[1].depth, _order(item[0][1]))
             )
             if row.count != 0
         )
