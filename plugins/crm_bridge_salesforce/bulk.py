@@ -121,12 +121,16 @@ def _rows(batch: Batch, handle: str, ask: Ask) -> dict[RecordRef, Outcome]:
         ("get_unprocessed_records", _unprocessed),
     )
     for method, judge in lists:
-        text = ask(lambda c, method=method: getattr(getattr(c.bulk2, batch.kind), method)(handle))
+        text = ask(_asking(batch.kind, method, handle))
         for row in csv.DictReader(io.StringIO(str(text))):
             ref = refs.get(whole(row.get("Id") or row.get("sf__Id") or ""))
             if ref is not None:
                 found[ref] = judge(ref, row)
     return found
+
+
+def _asking(kind: str, method: str, handle: str) -> Callable[[Any], Any]:
+    return lambda client: getattr(getattr(client.bulk2, kind), method)(handle)
 
 
 def _failed(ref: RecordRef, row: Mapping[str, str]) -> Outcome:

@@ -299,7 +299,7 @@ class Checks:
         yield from self._bin[1]
 
     def _weighed(self) -> Iterator[Finding]:
-        counts = []
+        counts: list[int | None] = []
         for query in (
             "SELECT COUNT() FROM DeleteEvent", "SELECT COUNT() FROM User WHERE IsActive = true"
         ):  # fmt: skip
