@@ -164,6 +164,18 @@ def with_marks(profile: Profile, marks: Mapping[str, Mapping[str, Mapping[str, A
     return dataclasses.replace(profile, marks=merged)
 
 
+def twin_of(connected: Connected, record: Record) -> RecordRef | None:
+    """A live record that was made anew from this snapshot, if one can be told for sure.
+
+    Raises:
+        BridgeError: It could not be asked.
+    """
+    try:
+        return connected.adapter.twin(record)
+    except Exception as error:
+        raise contained(error, connected.crm) from error
+
+
 def contained(error: BaseException, crm: str) -> BridgeError:
     """Whatever an adapter raised, as an error of ours; a plugin's own fault is named as one."""
     if isinstance(error, BridgeError):

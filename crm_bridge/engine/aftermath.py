@@ -86,7 +86,12 @@ class Aftermath:
                 continue
             not_set = {*item.outcome.details.get("not_set", ()), *item.target.without}
             found = compare(item.source, now, self._connected, renamed, not_set)
-            self._may_be_mended(item, item.ref, found.matters)
+            ref = item.outcome.new_ref or item.ref
+            self._may_be_mended(item, ref, found.matters)
+            # What a remake could not set may have been a lookup to what is only made later.
+            self._may_be_mended(
+                item, ref, {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
+            )
             item.outcome = told(item.outcome, found.matters, found.named)
         if last.row.support is not Support.REMADE:
             self._children_back(last, items)
@@ -158,32 +163,37 @@ class Aftermath:
             The items whose outcome is another now.
         """
         untied, self._street.untied = self._street.untied, []
-        lookups = self._lookups({last.step.kind, *self._street.kinds})
-        wanted = {
-            RecordRef(self._connected.crm, kind, id_)
-            for _, ref, name, was in untied
-            if (kind := lookups.get((ref.kind, name))) and (id_ := _id_of(was))
-        }
-        parents = self._read(sorted(wanted))
+        crm = self._connected.crm
+        own = {step.kind for step in self._plan.steps if step.crm == crm}
+        lookups = self._lookups({*own, *self._street.kinds})
+        self._renames.again()
+        wanted: dict[tuple[str, str], RecordRef] = {}
+        for _, ref, name, was in untied:
+            kind, id_ = lookups.get((ref.kind, name)), _id_of(was)
+            if kind and id_:
+                wanted[kind, id_] = RecordRef(crm, kind, self._renames.id_of(kind, id_))
+        parents = self._read(sorted(set(wanted.values())))
         now = self._read(list(dict.fromkeys(ref for _, ref, _, _ in untied)))
         changes: dict[RecordRef, tuple[Item, dict[str, Any]]] = {}
         for item, ref, name, was in untied:
-            kind, id_ = lookups.get((ref.kind, name)), _id_of(was)
+            parent = wanted.get((lookups.get((ref.kind, name), ""), _id_of(was)))
             record = now.get(ref)
-            if not kind or not id_ or record is None or not is_empty(record.fields.get(name)):
+            if parent is None or record is None or not is_empty(record.fields.get(name)):
                 continue
-            if there(parents.get(RecordRef(self._connected.crm, kind, id_))):
-                changes.setdefault(ref, (item, {}))[1][name] = id_
+            if there(parents.get(parent)):
+                changes.setdefault(ref, (item, {}))[1][name] = parent.id
         todo = [
             (item, Change(ref, fields, dict.fromkeys(fields)))
             for ref, (item, fields) in changes.items()
         ]
         beside.update(self._street, todo, "mend")
         items = list({id(item): item for item, _, _, _ in untied}.values())
-        fresh = self._read([item.ref for item in items])
         for item in items:
             item.outcome = item.plain
-            item.after = fresh.get(item.ref, item.after)
+        now_at = {id(i): (i.plain.new_ref if i.plain else None) or i.ref for i in items}
+        fresh = self._read(list(now_at.values()))
+        for item in items:
+            item.after = fresh.get(now_at[id(item)], item.after)
         self._came_back(last, items)
         self._street.untied = []
         return items

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crm_bridge.engine import beside
-from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.accounts import Connected, twin_of
 from crm_bridge.engine.history import History
 from crm_bridge.engine.impact import pairs
 from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.plan import ordered
 from crm_bridge.engine.restore import Renames, pointed, read_each, there
 from crm_bridge.engine.send import Street, send
 from crm_bridge.engine.work import Item, Phase, went_through, with_problem
@@ -66,7 +67,8 @@ class Anew:
         for item in parents:
             for snapshot in item.followers:
                 waiting.setdefault(snapshot.record.ref.kind, []).append((item, snapshot))
-        for kind, some in waiting.items():
+        for kind in self._parents_first(last.step.kind, list(waiting)):
+            some = waiting[kind]
             missing = self._missing(kind, some)
             row = self._row(kind)
             if row is None:
@@ -75,6 +77,11 @@ class Anew:
             elif missing:
                 made += self._make(last, row, missing)
         return made
+
+    def _parents_first(self, parent: str, kinds: list[str]) -> list[str]:
+        """Kinds so that what hangs on another kind is made after it."""
+        rules = [r for kind in (parent, *kinds) for r in self._connected.adapter.relations(kind)]
+        return ordered(kinds, rules, Operation.RESTORE)
 
     def _row(self, kind: str) -> Capability | None:
         rows = self._connected.profile.rows(Operation.RESTORE, kind)
@@ -128,7 +135,7 @@ class Anew:
         for child in children:
             if child.ref.id not in tried or child.source is None:
                 continue
-            twin = self._connected.adapter.twin(child.source)
+            twin = twin_of(self._connected, child.source)
             if twin is not None:
                 child.outcome = Outcome(
                     child.ref, Verdict.DONE, State.LIVE, "read_back", new_ref=twin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.accounts import Connected, twin_of
 from crm_bridge.engine.ahead import Seen
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.work import Item, Phase
@@ -160,7 +160,7 @@ def _made(item: Item, record: Record, connected: Connected) -> Outcome | None:
         return None
     if type(connected.adapter).twin is _no_twin():
         return unknown(item.ref, "whether it was made anew cannot be told; look in the vendor's page.")
-    twin = connected.adapter.twin(item.source)
+    twin = twin_of(connected, item.source)
     if twin is not None:
         return Outcome(item.ref, Verdict.DONE, State.LIVE, "read_back", new_ref=twin)
     return None

@@ -133,6 +133,11 @@ class Renames:
         self._kinds = None
         self._fields.clear()
 
+    def id_of(self, kind: str, id_: str) -> str:
+        """The id of the record that stands for this one now; its own where none does."""
+        found = self._journal.remade(self._connected.account.org, kind, [id_])
+        return found[id_].id if id_ in found else id_
+
     def of(self, records: Iterable[Record]) -> Renamed:
         """Every rename that these records' lookups and links speak of."""
         org = self._connected.account.org

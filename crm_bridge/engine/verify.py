@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crm_bridge.adapter import Adapter
-from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.accounts import Connected, twin_of
 from crm_bridge.engine.plan import same
 from crm_bridge.engine.work import Item, Phase
+from crm_bridge.errors import BridgeError
 from crm_bridge.model.abilities import Operation
 from crm_bridge.model.records import Record, RecordRef, State, is_empty
 from crm_bridge.model.results import Outcome, Problem, Verdict, failed, unknown
@@ -96,10 +97,15 @@ def _judge_made(connected: Connected, item: Item, again: list[Item]) -> None:
         return
     if answer.verdict is Verdict.UNKNOWN:
         can_tell = type(connected.adapter).twin is not Adapter.twin
-        twin = connected.adapter.twin(item.source) if can_tell and item.source else None
+        try:
+            twin = twin_of(connected, item.source) if can_tell and item.source else None
+            found = connected.read([twin])[twin] if twin is not None else None
+        except BridgeError as error:
+            item.outcome = unknown(item.ref, f"whether it was made anew cannot be asked: {error}")
+            return
         if twin is not None:
             item.answer = dataclasses.replace(answer, verdict=Verdict.DONE, new_ref=twin)
-            item.after = connected.read([twin])[twin]
+            item.after = found
             return
         if can_tell and item.doubts < 2:
             again.append(item)

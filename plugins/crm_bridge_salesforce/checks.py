@@ -183,7 +183,12 @@ class Checks:
     def _hindered(self, kind: Kind, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
         ids = [record.ref.id for record in records]
         refs = {record.ref.id: record.ref for record in records}
-        rules = [r for r in self._schema.rules(kind.name) if _stops(r.effect)]
+        # What blocks the records themselves is listed by the core, which knows what else the plan takes.
+        rules = [
+            r
+            for r in self._schema.rules(kind.name)
+            if _stops(r.effect) and r.effect is not Effect.BLOCKS
+        ]
         queries = [(self._access("Delete", records), False)]
         queries += [(self._counting(r.child, r.via, ids, r.effect), False) for r in rules]
         access, *counts = self._reader.together(queries)
