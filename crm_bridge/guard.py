@@ -24,7 +24,8 @@ T = TypeVar("T")
 READ_TRIES: Final = 5
 """Times that a read is made before its trouble is told."""
 BREAKER: Final = 6
-"""Answers in a row that are none (5xx, connections lost) before nothing more is sent."""
+"""Answers in a row that are none (5xx, connections lost), of all calls or of the writes among them,
+before nothing more is sent."""
 BUSY_ROUNDS: Final = 12
 """Times in a row that everybody waits for a busy vendor before nothing more is sent."""
 LONGEST_WAIT: Final = 90.0
@@ -215,6 +216,7 @@ class Guard:
         self._hold_until = 0.0
         self._busy_rounds = 0
         self._failures = 0
+        self._lost_writes = 0
         self._login = 0
         self._unproven = False
 
@@ -330,7 +332,7 @@ class Guard:
         """Let a new run begin where an earlier one was halted; who we are is proved before a write."""
         with self._lock:
             self.halted = None
-            self._failures = self._busy_rounds = 0
+            self._failures = self._lost_writes = self._busy_rounds = 0
             self._hold_until = 0.0
             self._unproven = True
 
@@ -395,13 +397,17 @@ class Guard:
         except Unreachable as error:
             with self._lock:
                 self._failures += 1
-                if self._failures >= BREAKER:
+                self._lost_writes += last_look is not None
+                # Counted apart: a vendor whose reads are well may lose every write.
+                if max(self._failures, self._lost_writes) >= BREAKER:
                     self.halt("breaker")
             if error.sent and not error.strange:
                 self._hold(min(4.0, 0.1 * 2**self._failures))
             raise
         with self._lock:
             self._failures = self._busy_rounds = 0
+            if last_look is not None:
+                self._lost_writes = 0
         return result
 
     def _turn(self, interface: str) -> None:
