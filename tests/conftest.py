@@ -16,6 +16,14 @@ from crm_bridge.testing import memory
 from crm_bridge.testing.world import World
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How far the contract suites move the simulators' switches; `tests/README.md` tells more."""
+    parser.addoption(
+        "--positions", choices=("some", "all"), default="some",
+        help="Switches are moved for the core of the promises (some), or for all that mind (all).",
+    )
+
+
 class Clock:
     """Monotonic seconds that pass only when somebody sleeps."""
 

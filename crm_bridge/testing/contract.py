@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
@@ -40,6 +40,15 @@ from crm_bridge.testing.promises.verbs import Verbs  # noqa: E402
 
 if TYPE_CHECKING:
     from crm_bridge.simulator import VendorSimulator
+
+CORE: Final = frozenset(
+    {
+        "test_a_missing_record_is_gone_and_hides_no_other",
+        "test_it_leads_where_the_row_says",
+        "test_what_was_taken_away_comes_back_whole",
+    }
+)
+"""Promises that are tried under each position also where pytest is told `--positions=some`."""
 
 Position = tuple[str, Any] | None
 """A switch and where it stands; None for all at their defaults."""
@@ -147,6 +156,9 @@ class AdapterContract(
         if "position" in metafunc.fixturenames and hasattr(metafunc.function, "every_position"):
             simulator = self.simulator()
             tried: list[Position] = [None, *(positions(simulator) if simulator else ())]
+            some = metafunc.config.getoption("positions", "all") == "some"
+            if some and metafunc.function.__name__ not in CORE:
+                tried = [None]
             ids = ["default" if one is None else f"{one[0]}={one[1]}" for one in tried]
             metafunc.parametrize("position", tried, ids=ids)
 

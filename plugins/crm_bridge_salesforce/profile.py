@@ -22,6 +22,7 @@ CHECKED: Final = date(2026, 11, 24)
 _ATLAS: Final = "https://developer.salesforce.com/docs/atlas.en-us"
 _GUIDE: Final = "https://developer.salesforce.com/docs/platform/api-asynch/guide"
 _REST: Final = f"{_ATLAS}.api_rest.meta/api_rest"
+_UPDATES: Final = f"{_REST}/resources_composite_sobjects_collections_update.htm"
 _SOAP: Final = f"{_ATLAS}.api.meta/api"
 _HELP: Final = "https://help.salesforce.com/s/articleView?id="
 _OBJECTS: Final = f"{_ATLAS}.object_reference.meta/object_reference"
@@ -71,7 +72,7 @@ _UNDELETE: Final = _row(
     "where nobody replaced them. A token in JWT form is refused.",
 )  # fmt: skip
 _UNMARK: Final = _row(
-    Operation.RESTORE, Support.MARKED, "", takes=(State.VOIDED, State.ARCHIVED),
+    Operation.RESTORE, Support.MARKED, _UPDATES, takes=(State.VOIDED, State.ARCHIVED),
     gives=State.LIVE, batch=CALL, means="PATCH composite/sobjects",
     note="The marked fields get their old values back.",
 )  # fmt: skip
@@ -83,16 +84,16 @@ _REMAKE: Final = _row(
 
 CAPABILITIES: Final = (
     _row(
-        Operation.VOID, Support.MARKED, "", takes=_LIVE, gives=State.VOIDED, window=_FOR_GOOD,
-        batch=CALL, means="PATCH composite/sobjects", needs=("Edit on the object and field",),
-        note=_MARKED_NOTE,
+        Operation.VOID, Support.MARKED, _UPDATES, takes=_LIVE, gives=State.VOIDED,
+        window=_FOR_GOOD, batch=CALL, means="PATCH composite/sobjects",
+        needs=("Edit on the object and field",), note=_MARKED_NOTE,
     ),
     _row(
         Operation.VOID, Support.NEVER, f"{_OBJECTS}/sforce_api_objects_contentdocument.htm",
         kinds=_FILES, note="A ContentDocument takes no fields of one's own; archive it instead.",
     ),
     _row(
-        Operation.ARCHIVE, Support.MARKED, "", takes=_LIVE, gives=State.ARCHIVED,
+        Operation.ARCHIVE, Support.MARKED, _UPDATES, takes=_LIVE, gives=State.ARCHIVED,
         window=_FOR_GOOD, batch=CALL, means="PATCH composite/sobjects",
         needs=("Edit on the object and field",), note=_MARKED_NOTE,
     ),
