@@ -16,7 +16,7 @@ ROW: Final = 22
 INDENT: Final = 18
 BAR_AT: Final = 420
 """Where bars begin."""
-BAR: Final = 170
+BAR: Final = 150
 """The longest bar."""
 ALONG: Final = frozenset({"follows", "may_follow"})
 
