@@ -46,7 +46,8 @@ def test_a_run_of_nothing_is_done(make):
 
 
 @pytest.mark.parametrize(
-    ("codes", "code"), [((3, 0), 3), ((3, 5), 5), ((3, 6), 6), ((6, 5), 5), ((3, 1), 1), ((0, 0), 0)]
+    ("codes", "code"),
+    [((3, 0), 3), ((3, 5), 5), ((3, 6), 6), ((6, 5), 5), ((3, 1), 1), ((0, 0), 0)],
 )
 def test_several_runs_end_with_the_first_code_that_applies_to_any(codes, code):
     assert worst(*codes) == code

@@ -68,7 +68,7 @@ def test_the_plan_line_tells_depth_sums_the_largest_and_the_losses(run, touching
 
 def test_a_person_sees_the_tree_with_what_it_is_worth_and_what_would_be_lost(run, touching):
     told = run("show", "left.plan").out
-    rows = {line.split("]")[0][-1]: line for line in told.splitlines() if "[" in line and "]" in line}
+    rows = {line.split("]")[0][-1]: line for line in told.splitlines() if "] " in line}
     assert rows["3"].index("[") > rows["1"].index("[")
     assert "not counted: Case may block" in rows["2"]
     assert "1,234,567.89 EUR in 1 open deals" in told
@@ -149,7 +149,8 @@ def test_runs_are_counted_by_code_and_month(run, bridge, make):
         make.run("r-3", code=None, counts={Verdict.DONE: 1}),
     ]
     by_code = run("--json", "runs", "--by", "code").lines
-    assert [(t["key"], t["runs"], t["records"]) for t in by_code] == [("left", 2, 5), ("none", 1, 1)]
+    told = [(t["key"], t["runs"], t["records"]) for t in by_code]
+    assert told == [("left", 2, 5), ("none", 1, 1)]
     assert by_code[0]["counts"]["failed"] == 2
     by_month = run("--json", "runs", "--by", "month").lines
     assert [t["key"] for t in by_month] == ["2026-10", "2026-11"]
