@@ -368,8 +368,8 @@ class Bridge:
             PlanBlocked: The server is not the one that the settings claim.
             AdapterError: An account cannot be asked.
         """
-        from crm_bridge.engine.conditions import parse_all
         from crm_bridge.engine.along import take_along
+        from crm_bridge.engine.conditions import parse_all
         from crm_bridge.engine.draft import Wish, make_plan
 
         wanted = _word(Operation, operation, "operation")
@@ -526,7 +526,7 @@ class Bridge:
                 f"the plan is blocked: {errors[0].summary}", detail=errors[0].detail,
                 findings=errors,
             )
-        if (earlier := self.history.journal.find_plan(plan.digest)) is not None:
+        if (earlier := self.history.applied(plan.digest)) is not None:
             return self._applied_before(earlier)
         if plan.confirm is not None and confirm != plan.confirm:
             raise PlanBlocked(
@@ -642,6 +642,12 @@ class Bridge:
         from crm_bridge.engine.run import Run
 
         plan = self.history.plan(run)
+        if not self.history.begun(run):
+            raise PlanBlocked(
+                f"run {run} died before its plan was written down whole, and sent nothing.",
+                detail="Apply the plan again.",
+                code="not_begun",
+            )
         return Run(plan, self.accounts, self.history, self._terms(), self._observe, run).go()
 
     def verify(self, run: str) -> Receipt:

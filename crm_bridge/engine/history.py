@@ -56,6 +56,17 @@ class History:
             )
         return found
 
+    def begun(self, run: str) -> bool:
+        """Whether a run came so far that its plan is whole in the journal; else nothing was sent."""
+        return self.journal.latest(run, "lock", step=-1, page=-1) is not None
+
+    def applied(self, digest: str) -> str | None:
+        """The newest run that began to carry out the plan of this digest; None where none did."""
+        for written in self.journal.runs():
+            if written.entry.body.get("digest") == digest and self.begun(written.entry.run):
+                return written.entry.run
+        return None
+
     def plan(self, run: str) -> Plan:
         """The plan that a run carried out, its pages read when they are walked.
 

@@ -18,7 +18,8 @@ def summarized(history: History, run: str) -> tuple[Any, ...]:
     """The fields of a `RunSummary`: from the run's last `finish`, or from its pages where it died."""
     started = history.started(run)
     head = started.entry.body["head"]
-    counts, left = _counts(history, run)
+    # A run that died before its plan was whole sent nothing, and leaves nothing to be resumed.
+    counts, left = _counts(history, run) if history.begun(run) else ({}, 0)
     return (
         run,
         Operation(head["operation"]),

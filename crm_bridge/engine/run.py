@@ -15,15 +15,16 @@ from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.aftermath import Aftermath
 from crm_bridge.engine.ahead import Ahead, Seen
 from crm_bridge.engine.connect import Accounts
+from crm_bridge.engine.enter import enter
 from crm_bridge.engine.history import SETTLED, History, unfinished
 from crm_bridge.engine.keep import keep, restore_sources
 from crm_bridge.engine.lanes import Lanes, batched
 from crm_bridge.engine.lock import OrgLock
-from crm_bridge.engine.planfile import head_of, outcome_row, pages_of
+from crm_bridge.engine.planfile import outcome_row
 from crm_bridge.engine.restore import Renames, pointed
 from crm_bridge.engine.select import mark_of
 from crm_bridge.engine.send import Street, await_job, send
-from crm_bridge.engine.work import Item, Phase, dated, not_sent, phases_of
+from crm_bridge.engine.work import Item, Phase, dated, not_sent, phases_of, vendor_now
 from crm_bridge.errors import BridgeError, JournalError, PlanBlocked, Unauthorized
 from crm_bridge.guard import NotSent
 from crm_bridge.journal.store import Entry, Journal
@@ -185,7 +186,7 @@ class Run:
         """The plan, its pages and what is settled, durable before anything is sent."""
         self._opened = True
         if not self.resumed:
-            self._write_plan()
+            enter(self.journal, self.run, self.plan)
         self.journal.append(
             *(
                 Entry(
@@ -196,50 +197,6 @@ class Run:
             )
         )
         self._tell("plan", count=self.plan.counts.records)
-
-    def _write_plan(self) -> None:
-        plan = self.plan
-        head = {**head_of(plan), "digest": plan.digest}
-        entries = [Entry("plan", self.run, body={"plan": plan.id, "digest": plan.digest, "head": head})]
-        numbers: dict[tuple[str, int], int] = {}
-        for of, number, rows in pages_of(plan):
-            if of == "settled":
-                continue
-            page = numbers[of, number] = numbers.get((of, number), -1) + 1
-            owner: Any = plan.steps[number] if of == "step" else plan.touches[number]
-            kind = owner.kind if of == "step" else owner.rule.child
-            org = plan.targets[owner.crm].org
-            entries.append(
-                Entry(f"{of}_page", self.run, owner.crm, org, kind, number, page, body=rows)
-            )
-            if len(entries) >= 64:
-                self.journal.append(*entries)
-                entries = []
-        self.journal.append(*entries)
-        self._settled()
-
-    def _settled(self) -> None:
-        """What the plan knew already: outcomes by kind, in pages."""
-        groups: dict[tuple[str, str], list[Outcome]] = {}
-        page = 0
-
-        def write(crm: str, kind: str) -> None:
-            nonlocal page
-            some = groups.pop((crm, kind))
-            org = self.plan.targets[crm].org
-            body = {"rows": [outcome_row(outcome) for outcome in some]}
-            self.journal.append(
-                Entry("verdict", self.run, crm, org, kind, SETTLED, page, body=body)
-            )
-            page += 1
-
-        for outcome in self.plan.settled:
-            key = (outcome.ref.crm, outcome.ref.kind)
-            groups.setdefault(key, []).append(outcome)
-            if len(groups[key]) >= PAGE:
-                write(*key)
-        for key in list(groups):
-            write(*key)
 
     def _finish(self, began: float, calls: int) -> Receipt:
         self.history.forget_pages()
@@ -425,7 +382,8 @@ class Run:
         connected = street.connected
         kind = self.plan.steps[number].kind
         row = self._chain(number)[-1].capability
-        outcomes = [dated(outcome, row, connected) for outcome in outcomes]
+        now = vendor_now(connected)
+        outcomes = [dated(outcome, row, connected, now) for outcome in outcomes]
         body = {"rows": [outcome_row(outcome) for outcome in outcomes]}
         self.journal.append(
             Entry(

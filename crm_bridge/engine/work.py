@@ -163,13 +163,22 @@ def vendor_now(connected: Connected) -> datetime:
     return connected.account.now + timedelta(seconds=max(0.0, passed))
 
 
-def dated(outcome: Outcome, row: Capability, connected: Connected) -> Outcome:
-    """The outcome with its way back: how, until when, and where a person does it."""
+def dated(
+    outcome: Outcome, row: Capability, connected: Connected, now: datetime | None = None
+) -> Outcome:
+    """The outcome with its way back: how, until when, and where a person does it.
+
+    Args:
+        outcome: What came of a record.
+        row: The row that it went by.
+        connected: The account.
+        now: The vendor's clock, where many outcomes are dated at once.
+    """
     undo, until = outcome.undo, outcome.recoverable_until
     if outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE:
         undo = connected.undo(outcome.ref.kind, outcome.state or row.gives)
         undo = Undo.NONE if row.erases else undo
-        until = until_of(row, undo, vendor_now(connected))
+        until = until_of(row, undo, now or vendor_now(connected))
     link = outcome.link
     if link is None and (undo is Undo.BY_HAND or outcome.verdict in _LINKED):
         link = connected.adapter.page(outcome.ref, outcome.state)
