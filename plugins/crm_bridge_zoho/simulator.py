@@ -4,7 +4,7 @@ The parts by subject: `simulator_routes` the map of the API, `simulator_accounts
 `simulator_limits` credits, `simulator_modules` and `simulator_metadata` what there is,
 `simulator_seed` what it begins with, `simulator_reads`, `simulator_writes`, `simulator_related`,
 `simulator_coql` and `simulator_bin` the calls, `simulator_life` what follows and comes back,
-`simulator_people` what a person does. What Zoho does not document is a switch.
+`simulator_person` what a person does. What Zoho does not document is a switch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from crm_bridge_zoho.simulator_life import sweep
 from crm_bridge_zoho.simulator_limits import EDITIONS, Flight, left, spend
 from crm_bridge_zoho.simulator_modules import MODULES, VENDOR_SET
 from crm_bridge_zoho.simulator_org import user_id
-from crm_bridge_zoho.simulator_people import act
+from crm_bridge_zoho.simulator_person import act
 from crm_bridge_zoho.simulator_routes import Route, routed
 from crm_bridge_zoho.simulator_seed import Seeds
 from crm_bridge_zoho.simulator_shape import links, truth

@@ -76,7 +76,7 @@ def _into_bin(account: Account, record: Stored, by: str, source: str, root: str)
         record.meta.update(deleted_at=now, deleted_by=by)
         account.store.remove(record)
         return
-    record.meta.update(deleted_at=now, deleted_by=by, root=root)
+    record.meta.update(deleted_at=now, deleted_by=by, root=root, was=record.changed_at)
     account.store.move(record, DELETED)
     binned(account)[record.id] = None
     if root:
@@ -136,9 +136,9 @@ def out_of_bin(account: Account, record: Stored, by: str) -> None:
 
 def _back(account: Account, record: Stored, by: str) -> None:
     binned(account).pop(record.id, None)
+    changed_at = record.meta.pop("was", record.changed_at)
     for name in ("deleted_at", "deleted_by", "root"):
         record.meta.pop(name, None)
-    changed_at = record.changed_at
     account.store.move(record, LIVE)
     if account.switches["restore_touches"]:
         account.store.change(record, stamped(account, by))

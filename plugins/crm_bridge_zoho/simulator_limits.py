@@ -71,14 +71,20 @@ class Flight:
 
     def __init__(self) -> None:
         self._under: dict[int, dict[int, bool]] = {}
+        self._over: set[int] = set()  # calls that found too many under way when they came
 
     def begin(self, account: Account, call: Any, heavy: bool) -> None:
         """A call came in."""
-        self._under.setdefault(account.index, {})[id(call)] = heavy
+        under = self._under.setdefault(account.index, {})
+        most = EDITIONS[account.switches["edition"]][2]
+        if len(under) >= most or (heavy and sum(under.values()) >= HEAVY):
+            self._over.add(id(call))
+        under[id(call)] = heavy
 
     def end(self, account: Account, call: Any) -> None:
         """A call was answered."""
         self._under.get(account.index, {}).pop(id(call), None)
+        self._over.discard(id(call))
 
     def check(self, account: Account, call: Any) -> None:
         """Refuse a call that came while too many were under way.
@@ -86,12 +92,5 @@ class Flight:
         Raises:
             Deny: TOO_MANY_REQUESTS.
         """
-        if not account.limits:
-            return
-        under = self._under.get(account.index, {})
-        order = list(under)
-        place = order.index(id(call)) if id(call) in under else 0
-        most = EDITIONS[account.switches["edition"]][2]
-        heavy = [one for one in order[:place] if under[one]]
-        if place >= most or (under.get(id(call)) and len(heavy) >= HEAVY):
+        if account.limits and id(call) in self._over:
             raise Deny("TOO_MANY_REQUESTS")

@@ -1,136 +1,154 @@
-"""What a person does in Zoho's pages, or another program beside us: played through the control route."""
+"""What a person does in Zoho's own pages, and what another program does there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from crm_bridge.simulator import Account, Act, Refused, Stored
-from crm_bridge_zoho.simulator_life import merge, out_of_bin, purge, to_bin
+from crm_bridge_zoho.simulator_accounts import SCOPES
+from crm_bridge_zoho.simulator_bin import back
+from crm_bridge_zoho.simulator_life import merge, purge, to_bin
 from crm_bridge_zoho.simulator_modules import MODULES
-from crm_bridge_zoho.simulator_org import DELETED, LIVE, fields_of, stamped, timeline, user_id
+from crm_bridge_zoho.simulator_org import (
+    DELETED,
+    GONE,
+    LIVE,
+    fields_of,
+    stamped,
+    timeline,
+    user_id,
+)
 from crm_bridge_zoho.simulator_related import put_lock
 from crm_bridge_zoho.simulator_values import checked
 from crm_bridge_zoho.simulator_wire import RowDeny
 
+RIGHTS = ("read", "create", "edit", "delete", "restore", "purge", "*")
+ACTS = (
+    "restore", "delete", "purge", "edit", "lock", "unlock", "merge", "require_approval", "approve",
+    "reject", "grant", "revoke", "expire_tokens",
+)  # fmt: skip
 
-def play(account: Account, act: Act) -> Iterator[str]:
+
+def act(account: Account, done: Act) -> list[str]:
     """Do it; gives the refs of what changed.
 
+    `grant` and `revoke` take a right (`{"right": "delete"}`, of a module or of some ids), a scope
+    (`{"scope": "ZohoCRM.settings.recycle_bin.UPDATE"}`), `{"right": "admin"}`, or nothing and no
+    module: then the whole grant.
+
     Raises:
-        Refused: Nobody can do that.
+        Refused: It makes no sense here.
     """
-    if act.act in ("grant", "revoke"):
-        yield from _rights(account, act)
-        return
-    do = _ACTS.get(act.act)
-    if do is None:
-        raise Refused(f"nobody here can {act.act!r}; there are {', '.join((*_ACTS, 'grant'))}")
-    if act.kind not in MODULES:
-        raise Refused(f"there is no module {act.kind!r}")
-    for id in act.ids:
-        record = account.store.get(act.kind, id)
-        if record is None:
-            raise Refused(f"there is no {act.kind}/{id}")
-        try:
-            do(account, act, record)
-        except RowDeny as error:
-            raise Refused(str(error.row)) from None
-        yield record.ref
+    if done.act not in ACTS:
+        raise Refused(f"zoho knows no act {done.act!r}; there are: {', '.join(ACTS)}")
+    if done.act == "expire_tokens":
+        account.memory.pop("tokens", None)
+        return []
+    if done.act in ("grant", "revoke"):
+        return _rights(account, done)
+    if done.kind not in MODULES:
+        raise Refused(f"no module {done.kind!r}; there are: {', '.join(MODULES)}")
+    records = []
+    for id in done.ids:
+        record = account.store.get(done.kind, id)
+        if record is None or record.state == GONE:
+            raise Refused(f"no {done.kind}/{id}")
+        records.append(record)
+    changed: list[str] = []
+    account.store.touched = changed
+    try:
+        for record in records:
+            _one(account, done, record)
+    finally:
+        account.store.touched = None
+    return list(dict.fromkeys(changed))
 
 
-def _rights(account: Account, act: Act) -> Iterator[str]:
-    """Give or take rights: of a scope (`fields.scope`), on a module or its records, or of the admin."""
-    take = act.act == "revoke"
-    scope = act.fields.get("scope")
-    if scope:
-        lost = set(account.memory.get("lost_scopes", ()))
-        account.memory["lost_scopes"] = (lost | {scope}) if take else (lost - {scope})
-        return
-    if act.fields.get("admin"):
-        account.memory["no_admin"] = take
-        return
-    if not act.kind:
-        # The grant itself: its tokens die, and the refresh token is refused.
-        if take:
-            account.memory["tokens"] = {}
-        return
+def _rights(account: Account, done: Act) -> list[str]:
+    revoke = done.act == "revoke"
+    scope = done.fields.get("scope")
+    if scope is not None:
+        if scope not in SCOPES:
+            raise Refused(f"no scope {scope!r}; there are: {', '.join(SCOPES)}")
+        lost: set[str] = account.memory.setdefault("lost_scopes", set())
+        (lost.add if revoke else lost.discard)(str(scope))
+        return []
+    right = str(done.fields.get("right", "*"))
+    if right == "admin" or done.fields.get("admin"):
+        account.memory["no_admin"] = revoke
+        return []
+    if not done.kind and right == "*":
+        # The grant as a whole: its access tokens die, and no new ones come of it.
+        account.memory["revoked"] = revoke
+        account.memory.pop("tokens", None)
+        return []
+    if right not in RIGHTS:
+        raise Refused(f"no right {right!r}; there are: admin, {', '.join(RIGHTS)}")
+    if done.kind not in MODULES:
+        raise Refused(f"no module {done.kind!r}")
     taken: set[tuple[str, str, str]] = account.memory.setdefault("denied", set())
-    rights = [act.fields["right"]] if "right" in act.fields else ["*"]
-    for right in rights:
-        for id in act.ids or ("",):
-            (taken.add if take else taken.discard)((right, act.kind, id))
-            if id:
-                yield f"{act.kind}/{id}"
+    for id in done.ids or ("",):
+        if revoke:
+            taken.add((right, done.kind, id))
+        else:
+            taken.difference_update(
+                [one for one in taken if one[1:] == (done.kind, id) and right in ("*", one[0])]
+            )
+    return []
 
 
-def _need(record: Stored, state: str) -> None:
-    if record.state != state:
-        raise Refused(f"{record.ref} is {record.state}, not {state}")
+def _one(account: Account, done: Act, record: Stored) -> None:
+    by = user_id(account, 1)
+    live = record.state == LIVE
+    if done.act not in ("restore", "purge") and not live:
+        raise Refused(f"{record.ref} is in the bin")
+    if done.act in ("restore", "purge") and record.state != DELETED:
+        raise Refused(f"{record.ref} is not in the bin")
+    match done.act:
+        case "restore":
+            try:
+                back(account, record, by)
+            except RowDeny as no:
+                raise Refused(f"{record.ref}: {no}") from None
+        case "purge":
+            purge(account, record)
+        case "delete":
+            to_bin(account, record, by, "crm_ui")
+        case "edit":
+            _edit(account, record, done.fields, by)
+        case "lock":
+            if account.switches["locking"] != "configured" or not MODULES[record.kind].lockable:
+                raise Refused(f"{record.kind} have no record locking here")
+            if not record.locked:
+                automatic = bool(done.fields.get("automatic"))
+                put_lock(account, record, by, "locked by a person", automatic)
+                timeline(account, record, "locked", by, "crm_ui")
+        case "unlock":
+            record.meta.pop("lock", None)
+            account.store.lock(record, False)
+            timeline(account, record, "unlocked", by, "crm_ui")
+        case "require_approval":
+            record.meta["approval"] = "pending"
+            account.store.change(record, {})
+        case "approve" | "reject":
+            if record.meta.pop("approval", None) is None:
+                raise Refused(f"no approval runs for {record.ref}")
+            account.store.change(record, {})
+        case "merge":
+            winner = account.store.get(record.kind, done.into or "")
+            if winner is None or winner.state != LIVE or winner is record:
+                raise Refused(f"into: no other live {record.kind}/{done.into}")
+            merge(account, record, winner)
 
 
-def _restore(account: Account, act: Act, record: Stored) -> None:
-    _need(record, DELETED)
-    out_of_bin(account, record, user_id(account, 0))
-
-
-def _delete(account: Account, act: Act, record: Stored) -> None:
-    _need(record, LIVE)
-    to_bin(account, record, user_id(account, 1), "web")
-
-
-def _purge(account: Account, act: Act, record: Stored) -> None:
-    _need(record, DELETED)
-    purge(account, record)
-
-
-def _edit(account: Account, act: Act, record: Stored) -> None:
-    _need(record, LIVE)
-    fields: dict[str, Any] = dict(act.fields)
+def _edit(account: Account, record: Stored, fields: Any, by: str) -> None:
     known = fields_of(account, record.kind)
-    if unknown := sorted(set(fields) - set(known)):
-        raise Refused(f"{record.kind} has no field {', '.join(unknown)}")
-    plain, _ = checked(account, record.kind, fields, False)
-    account.store.change(record, {**plain, **stamped(account, user_id(account, 1))})
-    timeline(account, record, "updated", user_id(account, 1), "web")
-
-
-def _lock(account: Account, act: Act, record: Stored) -> None:
-    _need(record, LIVE)
-    put_lock(account, record, user_id(account, 1), act.fields.get("reason"))
-
-
-def _unlock(account: Account, act: Act, record: Stored) -> None:
-    record.meta.pop("lock", None)
-    account.store.lock(record, False)
-
-
-def _require(account: Account, act: Act, record: Stored) -> None:
-    _need(record, LIVE)
-    record.meta["approval"] = "pending"
-
-
-def _approve(account: Account, act: Act, record: Stored) -> None:
-    record.meta.pop("approval", None)
-
-
-def _merge(account: Account, act: Act, record: Stored) -> None:
-    winner = account.store.get(act.kind, act.into or "")
-    if winner is None or winner.state != LIVE or winner is record:
-        raise Refused(f"{act.kind}/{act.into} cannot take {record.ref} in")
-    _need(record, LIVE)
-    merge(account, record, winner)
-
-
-_ACTS: dict[str, Callable[[Account, Act, Stored], None]] = {
-    "restore": _restore,
-    "delete": _delete,
-    "purge": _purge,
-    "edit": _edit,
-    "lock": _lock,
-    "unlock": _unlock,
-    "require_approval": _require,
-    "approve": _approve,
-    "reject": _approve,
-    "merge": _merge,
-}
+    if unknown := set(fields) - set(known):
+        raise Refused(f"{record.kind} has no {', '.join(sorted(unknown))}")
+    try:
+        values, _ = checked(account, record.kind, fields, False)
+    except RowDeny as no:
+        raise Refused(f"{record.ref}: {no.row}") from None
+    stamps = {k: v for k, v in stamped(account, by).items() if k in known}
+    account.store.change(record, {**values, **stamps})
+    timeline(account, record, "updated", by, "crm_ui")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -167,53 +169,68 @@ def _paged(asked: Asked, module: Module, names: list[str]) -> Reply:
         raise Deny("INVALID_DATA", "invalid data", {"param_name": "sort_by"})
     page, size = paging(asked)
     token = asked.query("page_token")
-    skip = (page - 1) * size
+    skip, after = (page - 1) * size, ""
+    binds = [module.api, by, order, size, *names]
     if token is not None:
-        page, skip = _token(asked, token, [module.api, by, order, size, *names])
+        page, skip, after = _token(asked, token, binds)
     elif asked.version >= 3 and page * size > PLAIN_ROWS:
         raise Deny(
             "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
             "the limit of discrete pagination is exceeded, use page_token",
             {"limit": PLAIN_ROWS},
         )
-    found = _in_order(asked, module, by, order)
-    some = found[skip : skip + size]
+    # By id a token goes on behind the last one it gave: what was deleted meanwhile shifts nothing.
+    found = _in_order(asked, module, by, order, after)
+    some = list(islice(found, 0 if after else skip, (0 if after else skip) + size + 1))
+    more, some = len(some) > size, some[:size]
+    more = more and skip + size < TOKEN_ROWS
     if not some:
         return nothing()
-    more = skip + size < min(len(found), TOKEN_ROWS)
     info = {"per_page": size, "count": len(some), "page": page, "more_records": more}
-    after: dict[str, Any] = {}
+    tokens: dict[str, Any] = {}
     if more and asked.version >= 3:
         ends = account.clock.epoch() + TOKEN_DAY
-        binds = [module.api, by, order, size, *names]
-        after = {
-            "next_page_token": _made_token(asked, page + 1, skip + size, ends, binds),
+        last = some[-1].id if by == "id" else ""
+        tokens = {
+            "next_page_token": _made_token(asked, page + 1, skip + size, last, ends, binds),
             "page_token_expiry": moment(ends),
         }
     data = [shown_in_list(asked, record, names) for record in some]
-    return reply({"data": data, "info": _info(info, asked, by, order, **after)})
+    return reply({"data": data, "info": _info(info, asked, by, order, **tokens)})
 
 
-def _in_order(asked: Asked, module: Module, by: str, order: str) -> list[Stored]:
-    account = asked.account
-    since = _since(asked)
-    ids = account.store.ids(module.api)
-    found = []
-    converted = asked.query("converted") or "false"
-    for id in reversed(ids) if order == "desc" else ids:
-        record = account.store.get(module.api, id)
-        assert record is not None
-        if record.state != LIVE or _hidden(asked, record):
-            continue
-        is_converted = "true" if record.meta.get("converted") else "false"
-        if module.api == "Leads" and converted not in ("both", is_converted):
-            continue
-        if since is not None and (epoch_of(record.fields.get("Modified_Time", "")) or 0) <= since:
-            continue
-        found.append(record)
+def _in_order(
+    asked: Asked, module: Module, by: str, order: str, after: str = ""
+) -> Iterator[Stored]:
+    ids = asked.account.store.ids(module.api)
     if by != "id":
-        found.sort(key=lambda record: record.fields.get(by, ""), reverse=order == "desc")
-    return found
+        records = [r for id in ids if (r := _listable(asked, module, id)) is not None]
+        records.sort(key=lambda r: (r.fields.get(by, ""), r.id), reverse=order == "desc")
+        yield from records
+        return
+    if order == "asc":
+        places = range(bisect_right(ids, after) if after else 0, len(ids))
+    else:
+        places = range((bisect_left(ids, after) if after else len(ids)) - 1, -1, -1)
+    for at in places:
+        record = _listable(asked, module, ids[at])
+        if record is not None:
+            yield record
+
+
+def _listable(asked: Asked, module: Module, id: str) -> Stored | None:
+    """The record of that id where a list shows it."""
+    record = asked.account.store.get(module.api, id)
+    assert record is not None
+    if record.state != LIVE or _hidden(asked, record):
+        return None
+    converted = "true" if record.meta.get("converted") else "false"
+    if module.api == "Leads" and (asked.query("converted") or "false") not in ("both", converted):
+        return None
+    since = _since(asked)
+    if since is not None and (epoch_of(record.fields.get("Modified_Time", "")) or 0) <= since:
+        return None
+    return record
 
 
 def _since(asked: Asked) -> float | None:
@@ -221,16 +238,18 @@ def _since(asked: Asked) -> float | None:
     return epoch_of(text) if text else None
 
 
-def _made_token(asked: Asked, page: int, skip: int, ends: float, binds: list[Any]) -> str:
-    text = msgspec.json.encode([asked.account.crm, asked.user, page, skip, ends, binds])
+def _made_token(
+    asked: Asked, page: int, skip: int, last: str, ends: float, binds: list[Any]
+) -> str:
+    text = msgspec.json.encode([asked.account.crm, asked.user, page, skip, last, ends, binds])
     return base64.urlsafe_b64encode(text).decode()
 
 
-def _token(asked: Asked, token: str, binds: list[Any]) -> tuple[int, int]:
+def _token(asked: Asked, token: str, binds: list[Any]) -> tuple[int, int, str]:
     try:
         held = msgspec.json.decode(base64.urlsafe_b64decode(token))
-        crm, user, page, skip, ends, bound = held
-    except (ValueError, binascii.Error, msgspec.DecodeError):
+        crm, user, page, skip, last, ends, bound = held
+    except (ValueError, TypeError, binascii.Error, msgspec.DecodeError):
         raise Deny("INVALID_DATA", "invalid data", {"param_name": "page_token"}) from None
     if ends <= asked.account.clock.epoch():
         raise Deny("EXPIRED_VALUE", "the page_token has expired", {"param_name": "page_token"})
@@ -240,7 +259,7 @@ def _token(asked: Asked, token: str, binds: list[Any]) -> tuple[int, int]:
             "the request does not fit the one that the page_token was given for",
             {"param_name": "page_token"},
         )
-    return page, skip
+    return page, skip, last
 
 
 def count(asked: Asked) -> Reply:
