@@ -144,19 +144,17 @@ def _grouped(findings: Sequence[Finding], severity: Severity) -> list[list[Findi
     return list(groups.values())
 
 
-def _worth(matter: Matter) -> list[tuple[str, str, Decimal | None, int, bool]]:
-    """Name, currency, amount, records, and whether it goes along (else it stays, unlinked)."""
-    sums: dict[tuple[str, str, bool], list[Any]] = {}
-    told = [(one, True) for one in matter.plan.sums]
-    told += [
-        (one, t.rule.effect.value in picture.ALONG) for t in matter.plan.touches for one in t.sums
-    ]
-    for one, goes in told:
-        row = sums.setdefault((one.name, one.currency, goes), [None, 0])
+def _worth(matter: Matter) -> list[tuple[str, str, Decimal | None, int, str]]:
+    """Name, currency, amount, records, and what becomes of them, over the whole plan."""
+    sums: dict[tuple[str, str, str], list[Any]] = {}
+    told = [(one, "worth.own") for one in matter.plan.sums]
+    told += [(one, t.rule.effect.value) for t in matter.plan.touches for one in t.sums]
+    for one, word in told:
+        row = sums.setdefault((one.name, one.currency, word), [None, 0])
         row[1] += one.count
         if one.amount is not None:
             row[0] = (row[0] or Decimal(0)) + one.amount
-    return [(n, c, amount, count, goes) for (n, c, goes), (amount, count) in sums.items()]
+    return [(n, c, amount, count, word) for (n, c, word), (amount, count) in sums.items()]
 
 
 def _loss(loss: Any) -> dict[str, Any]:

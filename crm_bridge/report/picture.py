@@ -58,6 +58,23 @@ class Twig:
     up: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some rows of the tree, drawn as a picture of its own, so that paper can part there.
+
+    Attributes:
+        y: Where it begins.
+        height: Units that it is high.
+        twigs: Its rows.
+        stems: The rows whose line to their parent passes through it.
+    """
+
+    y: int
+    height: int
+    twigs: list[Twig]
+    stems: list[Twig]
+
+
 @dataclass(slots=True)
 class Tree:
     """The tree of what a plan touches.
@@ -69,6 +86,17 @@ class Tree:
 
     twigs: list[Twig] = field(default_factory=list)
     height: int = 0
+
+    def slices(self, rows: int = 6) -> list[Slice]:
+        """The tree in pieces of so many rows."""
+        return [
+            Slice(
+                top, min(rows * ROW, self.height - top),
+                [t for t in self.twigs if top <= t.y < top + rows * ROW],
+                [t for t in self.twigs if t.up and t.up < top + rows * ROW and t.y >= top],
+            )
+            for top in range(0, self.height, rows * ROW)
+        ]
 
 
 def wide(text: str) -> int:

@@ -98,6 +98,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "head.attention": ("To be looked at", "需要关注"),
     "head.deadline": ("First way back closes", "最早恢复期限"),
     "head.worth": ("At stake", "涉及金额"),
+    "worth.own": ("the records themselves", "目标记录自身"),
     "head.calls": ("calls to the vendors", "次厂商调用"),
     "no_limit": ("no limit known", "未知期限"),
     "irreversible": (

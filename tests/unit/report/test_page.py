@@ -141,7 +141,7 @@ def test_nothing_stands_out_of_the_page_or_of_a_picture(show, make):
         [...svg.querySelectorAll('text, rect')].filter(one => {
             const box = one.getBBox(), view = svg.viewBox.baseVal;
             return box.width && (box.x < -1 || box.x + box.width > view.width + 1
-                || box.y < -2 || box.y + box.height > view.height + 2); })
+                || box.y < view.y - 2 || box.y + box.height > view.y + view.height + 2); })
         .map(one => one.textContent))"""
     assert browser.ask(over) == []
 
