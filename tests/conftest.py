@@ -24,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak`: every crash point, and not a sample of them."""
+    parser.addoption("--soak", action="store_true", help="try every crash point (an hour and more)")
+
+
 class Clock:
     """Monotonic seconds that pass only when somebody sleeps."""
 

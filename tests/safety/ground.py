@@ -100,7 +100,7 @@ class Ground:
         """Addresses of plain live records of the plain kind."""
         found = []
         for one in self.control(f"records?kind={self.kind}&state=live"):
-            if not one["locked"] and not one["merged_into"] and not _marked(one):
+            if not one["locked"] and not one["merged_into"] and not _awkward(one["fields"]):
                 found.append(f"{self.crm}:{self.kind}/{one['id']}")
         return found[-count:]
 
@@ -127,8 +127,14 @@ class Ground:
         return ("--confirm", f"{self.crm} {count}")
 
 
-def _marked(one: Mapping[str, Any]) -> bool:
-    return any("bridge_status" in name.lower() for name in one["fields"])
+def _awkward(fields: Mapping[str, Any]) -> bool:
+    """Whether it is marked, locked, or waits for somebody."""
+    return (
+        any("bridge_status" in name.lower() for name in fields)
+        or str(fields.get("lock_status", "0")) != "0"
+        or str(fields.get("life_status", "normal")) != "normal"
+        or ("life_status" in fields and not fields.get("owner"))  # in FxiaoKe's pool
+    )
 
 
 @dataclass
