@@ -17,15 +17,11 @@ from crm_bridge.testing.world import World
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How far the contract suites move the simulators' switches; `tests/README.md` tells more."""
+    """How far the suites go; `tests/README.md` tells more."""
     parser.addoption(
         "--positions", choices=("some", "all"), default="some",
         help="Switches are moved for the core of the promises (some), or for all that mind (all).",
     )
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--soak`: every crash point, and not a sample of them."""
     parser.addoption("--soak", action="store_true", help="try every crash point (an hour and more)")
 
 
