@@ -31,7 +31,7 @@ def seconds_of(text: str | int | float) -> float:
     """
     if isinstance(text, (int, float)):
         return float(text)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*", text)
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)\s*", text)
     if not match:
         raise SettingsError(f"{text!r} is not a duration.", detail="Write 300s, 24h or 7d.")
     return float(match[1]) * _UNITS[match[2]]

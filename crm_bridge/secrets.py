@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -34,6 +36,7 @@ class Secret:
         Raises:
             SettingsError: It is not where the reference says, or others may read the file.
         """
+        _no_core_dumps()
         scheme, _, rest = self._reference.partition(":")
         if self.plain:
             return self._reference
@@ -61,9 +64,17 @@ class Secret:
         return hash(self._reference)
 
 
+def _no_core_dumps() -> None:
+    """From the first secret in memory on, a crash leaves no image of it on a disk."""
+    with contextlib.suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
 def _from_file(path: Path) -> str:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        # Not blocking: a pipe in the file's place would hold us for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise SettingsError(
             f"the secret file {path} cannot be read: {error.strerror}.",
@@ -78,7 +89,15 @@ def _from_file(path: Path) -> str:
                 f"the secret file {path} can be read by others.", detail=f"Run: chmod 600 {path}"
             )
         if told.st_uid not in (os.getuid(), 0):
-            raise SettingsError(f"the secret file {path} belongs to somebody else.")
+            raise SettingsError(
+                f"the secret file {path} belongs to somebody else.", detail="Make one of your own."
+            )
+        folder = os.stat(path.parent).st_mode
+        if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
+            raise SettingsError(
+                f"the folder of the secret file {path} can be written by others.",
+                detail=f"Run: chmod o-w {path.parent}",
+            )
         return file.read(65536).strip()
 
 

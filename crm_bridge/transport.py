@@ -18,6 +18,7 @@ import os
 import re
 import socket
 import ssl
+import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -398,16 +399,18 @@ class TokenFile:
     def read(self) -> dict[str, Any] | None:
         """What was written last; None where there is nothing that can be trusted."""
         try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            handle = os.open(self.path, flags)
         except OSError:
             return None
         with os.fdopen(handle, encoding="utf-8") as file:
             told = os.fstat(file.fileno())
-            if told.st_uid != os.getuid() or told.st_mode & 0o077:
+            plain = stat.S_ISREG(told.st_mode)
+            if not plain or told.st_uid != os.getuid() or told.st_mode & 0o077:
                 return None
             try:
                 value = json.loads(file.read(65536))
-            except ValueError:
+            except (ValueError, RecursionError):
                 return None
         return value if isinstance(value, dict) else None
 
