@@ -171,11 +171,12 @@ class _DeadlineTLSSocket(ssl.SSLSocket):
 def _tls(settings: Settings) -> ssl.SSLContext:
     import certifi
 
-    context = ssl.create_default_context(cafile=certifi.where())
+    # Not the default context: that one opens SSLKEYLOGFILE of the environment, to write every
+    # session's keys to it. This protocol checks certificates and host names by itself.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _DeadlineTLSSocket
-    # SSLKEYLOGFILE of the environment would write every session's keys to a file.
-    context.keylog_filename = None  # type: ignore[assignment]
     if settings.extra_ca:
         context.load_verify_locations(cafile=settings.extra_ca)
     return context
@@ -418,12 +419,18 @@ class TokenFile:
         """Keep this instead; readers see the old or the new, never a part."""
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        # What a process of the same number left behind when it died.
+        draft.unlink(missing_ok=True)
         handle = os.open(draft, flags, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(dict(value), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, self.path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(dict(value), file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, self.path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

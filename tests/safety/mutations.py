@@ -74,7 +74,7 @@ MUTATIONS = (
     Mutation(
         "believe rows of others", "crm_bridge/engine/send.py",
         "            strange = True\n", "            strange = False\n",
-        _core("test_rows_that_do_not_fit_are_read_back_and_not_believed"),
+        _core("test_rows_beyond_those_that_were_asked_for_make_the_batch_unknown"),
     ),
     Mutation(
         "forget the settle time", "crm_bridge/engine/send.py",

@@ -163,6 +163,23 @@ def test_rows_that_do_not_fit_are_read_back_and_not_believed(
     assert "unknown" in {line["evidence"] for line in seen}
 
 
+def test_rows_beyond_those_that_were_asked_for_make_the_batch_unknown(
+    world: World, bridge: Bridge
+) -> None:
+    plan = bridge.plan("delete", leads(world, 3), **WHY)
+    each = MemoryAdapter._each
+
+    def more(self: MemoryAdapter, *args: Any) -> Iterator[Outcome]:
+        rows = list(each(self, *args))
+        yield from [*rows, dataclasses.replace(rows[0], ref=dataclasses.replace(rows[0].ref, id="x"))]
+
+    with patch.object(MemoryAdapter, "_each", more):
+        assert bridge.apply(plan).ok
+    told = [line["evidence"] for line in bridge.export_journal() if line["ev"] == "outcome"]
+    assert told == ["unknown"] * 3
+    assert max(Counter(writes(world)).values()) == 1
+
+
 def test_rows_in_another_order_are_matched_by_their_ids(world: World, bridge: Bridge) -> None:
     some = leads(world, 3)
     plan = bridge.plan("delete", some, **WHY)
@@ -315,7 +332,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_sent(
     world: World, bridge: Bridge, clock: Any
 ) -> None:
     plan = bridge.plan("delete", leads(world, 2), **WHY)
-    keep, moved = Journal.keep, []
+    keep, moved = Journal.keep_pages, []
 
     def slow(journal: Journal, *args: Any) -> None:
         keep(journal, *args)
@@ -326,7 +343,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_sent(
                 clock.now += 20
                 _beat(bridge)
 
-    with patch.object(Journal, "keep", slow):
+    with patch.object(Journal, "keep_pages", slow):
         receipt = bridge.apply(plan)
     reads = [line for line in world["mem"].log if line.method == "read"]
     assert receipt.ok
