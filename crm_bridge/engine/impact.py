@@ -186,11 +186,14 @@ class TouchBook:
         Raises:
             BridgeError: A call went wrong.
         """
-        crm = connected.crm
+        crm, blocking = connected.crm, set[int]()
         for (name, _), row in list(self._rows.items()):
             for ref, parent in row.later if name == crm else ():
-                if not self._left_out(ref):
+                if not self._left_out(ref) and mark_of(ref) not in blocking:
                     self._add(row, ref, parent)
+                    # What keeps one target may lose its tie to another one, which goes.
+                    self._counted.discard(mark_of(ref))
+                    blocking.add(mark_of(ref))
         for (name, operations, depth, kind), refs in sorted(
             self._parents.items(), key=lambda item: (item[0][2], item[0][3])
         ):

@@ -163,7 +163,7 @@ def _tried(bridge: Bridge, blocked: Sequence[RecordRef], plan: Plan) -> set[Name
         if row is None:
             continue
         with connected.guard.permitted(Permit(frozenset([ref]), 1, lambda: None)):
-            outcome = next(iter(verb(Batch(row, (ref,)))))
+            outcome = next(iter(verb(Batch(ref.crm, ref.kind, row, (ref,)))))
         if outcome.verdict is Verdict.FAILED:
             refused.add((ref.kind, ref.id))
     return refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from crm_bridge.bridge import Bridge
 from crm_bridge.config import BridgeSettings, Config
@@ -69,7 +71,11 @@ class Street:
         self._turn += 1
         for ground in self.grounds.values():
             account = ground.simulator.accounts[0]
+            # Who is logged in stays so: a vendor counts the tokens that it gives.
+            tokens = account.memory.get("tokens")
             ground.simulator.begin(account, seed, records)
+            if tokens:
+                account.memory["tokens"] = tokens
             account.switches.update(switches)
 
     def truth(self, crm: str) -> Truths:
@@ -99,6 +105,9 @@ def street(*vendors: str, records: int = 20) -> Iterator[Street]:
     """Serve one simulator a vendor, limits off."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="journeys.")))
+        # Locks and tokens lie there too, and not at home.
+        homes = {f"XDG_{name}_HOME": str(folder) for name in ("STATE", "CACHE", "DATA", "CONFIG")}
+        stack.enter_context(patch.dict(os.environ, homes))
         classes = {c.vendor: c for c in Registry([Review()]).simulators(list(vendors))}
         pairs = []
         for vendor in vendors:
