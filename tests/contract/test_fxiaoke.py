@@ -19,5 +19,6 @@ TROUBLES = {"expired": {"error_code": 20016}}
 
 class TestFxiaoke(SimulatedContract):
     adapter_class = FxiaokeAdapter
+    companies = 24
     fields = FIELDS
     troubles = TROUBLES
