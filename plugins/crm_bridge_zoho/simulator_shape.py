@@ -51,7 +51,8 @@ def value_of(account: Account, record: Stored, field: Field) -> Any:
     if field.api == "Record_Status__s":
         return "Available" if record.state == LIVE else "Trash"
     value = record.fields.get(field.api)
-    if field.type == "lookup" and value and hidden(account, value):
+    # What is in the bin itself keeps pointing at what it belongs to: with it, it comes back.
+    if field.type == "lookup" and value and record.state == LIVE and hidden(account, value):
         return None
     return value
 
