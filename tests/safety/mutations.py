@@ -43,12 +43,12 @@ MUTATIONS = (
     ),
     Mutation(
         "skip the snapshot", "crm_bridge/engine/keep.py",
-        "            journal.keep(run, org, page[0], page[1], kept)", "            del org",
+        "        journal.keep_pages(run, connected.account.org, step, some)", "        del some",
         _core("test_nothing_leaves_before_its_snapshot_and_its_intent"),
     ),
     Mutation(
         "skip the snapshot's read-back", "crm_bridge/journal/store.py",
-        "            self._prove(n, frames)\n", "            pass\n",
+        "                self._prove(n, one.frames)\n", "                pass\n",
         _core("test_a_disk_that_gives_back_something_else_is_found_out"),
     ),
     Mutation(
