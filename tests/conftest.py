@@ -19,7 +19,9 @@ from crm_bridge.testing.world import World
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How far the suites go; `tests/README.md` tells more."""
     parser.addoption(
-        "--positions", choices=("some", "all"), default="some",
+        "--positions",
+        choices=("some", "all"),
+        default="some",
         help="Switches are moved for the core of the promises (some), or for all that mind (all).",
     )
     parser.addoption("--soak", action="store_true", help="try every crash point (an hour and more)")
@@ -42,7 +44,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks, tokens and journals of a test lie in its own folder; no login of a person's is seen."""
+    """Locks, tokens and journals of a test lie in its own folder; no person's login is seen."""
     for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
 
@@ -61,9 +63,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def open_bridge(
-    world: World, clock: Clock, tmp_path: Path
-) -> Iterator[Callable[..., Bridge]]:
+def open_bridge(world: World, clock: Clock, tmp_path: Path) -> Iterator[Callable[..., Bridge]]:
     """Opens bridges over the world; each call is a process of its own, with the same journal."""
     opened: list[Bridge] = []
 
@@ -73,8 +73,11 @@ def open_bridge(
             for name in world.crms
         }
         given = {"settle": "2s", "lease": "60s", **bridge}
-        config = Config(tmp_path / "crm_bridge.toml", BridgeSettings(
-            journal="sqlite:///journal.db", actor="tester", **given), settings)
+        config = Config(
+            tmp_path / "crm_bridge.toml",
+            BridgeSettings(journal="sqlite:///journal.db", actor="tester", **given),
+            settings,
+        )
         registry = Registry([Review(), *observers])
         registry.manager.register(memory, name="memory")
         one = Bridge(config, registry, clock=clock, sleep=clock.sleep)

@@ -146,25 +146,51 @@ class AdapterContract(
         if self.adapter_class is None:
             raise TypeError(f"{type(self).__name__} names no adapter_class")
         profile = self.adapter_class.profile
+        tried = self._tried(metafunc)
         for name, fits in ROWS.items():
-            if name in metafunc.fixturenames:
-                rows = [row for row in profile.capabilities if fits(row)]
-                metafunc.parametrize(name, rows, ids=[_name(row, rows) for row in rows])
+            if name not in metafunc.fixturenames:
+                continue
+            rows = [row for row in profile.capabilities if fits(row)]
+            ids = [_name(row, rows) for row in rows]
+            if len(tried) > 1 and _some(metafunc) and rows:
+                # Each row where the switches stand, and each position with one row after another.
+                turns = [n % len(rows) for n in range(len(tried) - 1)]
+                pairs = [
+                    *((row, None) for row in rows),
+                    *zip([rows[n] for n in turns], tried[1:], strict=True),
+                ]
+                named = [f"{ids[n]}-{_at(one)}" for n, one in zip(turns, tried[1:], strict=True)]
+                metafunc.parametrize((name, "position"), pairs, ids=[*ids, *named])
+                tried = []
+            else:
+                metafunc.parametrize(name, rows, ids=ids)
         if "rule" in metafunc.fixturenames:
             ids = [f"{r.kind}-{r.child}-{r.via}" for r in profile.cascades]
             metafunc.parametrize("rule", profile.cascades, ids=ids)
-        if "position" in metafunc.fixturenames and hasattr(metafunc.function, "every_position"):
-            simulator = self.simulator()
-            tried: list[Position] = [None, *(positions(simulator) if simulator else ())]
-            some = metafunc.config.getoption("positions", "all") == "some"
-            if some and metafunc.function.__name__ not in CORE:
-                tried = [None]
-            ids = ["default" if one is None else f"{one[0]}={one[1]}" for one in tried]
-            metafunc.parametrize("position", tried, ids=ids)
+        if tried:
+            metafunc.parametrize("position", tried, ids=[_at(one) for one in tried])
+
+    @classmethod
+    def _tried(cls, metafunc: pytest.Metafunc) -> list[Position]:
+        """Where the switches stand for one promise; none where it does not ask."""
+        if not hasattr(metafunc.function, "every_position"):
+            return []
+        if _some(metafunc) and metafunc.function.__name__ not in CORE:
+            return [None]
+        simulator = cls.simulator()
+        return [None, *(positions(simulator) if simulator else ())]
 
 
 class SimulatedContract(AdapterContract):
     """All promises over real HTTP against `simulator_class`, with one switch moved at a time."""
+
+
+def _some(metafunc: pytest.Metafunc) -> bool:
+    return bool(metafunc.config.getoption("positions", "all") == "some")
+
+
+def _at(position: Position) -> str:
+    return "default" if position is None else f"{position[0]}={position[1]}"
 
 
 def _taking(row: Capability) -> bool:

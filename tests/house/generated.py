@@ -33,8 +33,8 @@ CHINESE = {
     "blocks": "阻止操作", "may block": "可能阻止操作", "yes": "能", "no": "不能",
     "nobody says": "厂商未说明", "native": "原生", "marked": "标记", "remade": "重建",
     "not yet": "尚未支持", "never": "不支持", "one a call": "每次 1 条", "kinds": "对象",
-    "all": "全部", "voided": "已作废", "archived": "已归档", "deleted": "在回收站", "gone": "已消失",
-    "live": "正常",
+    "all": "全部", "voided": "已作废", "archived": "已归档", "deleted": "在回收站",
+    "gone": "已消失", "live": "正常",
 }  # fmt: skip
 """The words of the tables in Chinese."""
 

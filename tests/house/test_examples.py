@@ -38,7 +38,8 @@ def shell(page: Path) -> list[str]:
 def there(tmp_path: Path, page: Path) -> Iterator[Path]:
     """A folder in which the page's own simulators wrote its settings."""
     first = shell(page)[0]
-    assert first.startswith("crm-bridge simulator") and first.endswith(" &"), first
+    assert first.startswith("crm-bridge simulator")
+    assert first.endswith(" &")
     with subprocess.Popen(
         words(first.removesuffix(" &")), cwd=tmp_path, stdout=subprocess.PIPE, text=True
     ) as running:

@@ -29,8 +29,8 @@ COMMITTED = [
     path
     for path in (*ROOT.glob("*"), *ROOT.glob(".ci/*"), *ROOT.glob("crm_bridge/**/*"),
                  *ROOT.glob("plugins/**/*"), *ROOT.glob("tests/**/*"))
-    if path.is_file() and "__pycache__" not in path.parts
-    and path.suffix in (".py", ".md", ".toml", ".txt", ".json", ".j2", "") and path.name != "LICENSE"
+    if path.is_file() and "__pycache__" not in path.parts and path.name != "LICENSE"
+    and path.suffix in (".py", ".md", ".toml", ".txt", ".json", ".j2", "")
 ]  # fmt: skip
 
 
