@@ -329,5 +329,13 @@ class Adapter(ABC):
 
 
 __all__ = [
-    "Account", "Adapter", "Batch", "Capability", "Gate", "Job", "Mapping", "Quota", "Settings",
+    "Account",
+    "Adapter",
+    "Batch",
+    "Capability",
+    "Gate",
+    "Job",
+    "Mapping",
+    "Quota",
+    "Settings",
 ]

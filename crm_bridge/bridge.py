@@ -284,7 +284,9 @@ class Bridge:
         return self.matrix_of(vendor, self.registry)
 
     @classmethod
-    def matrix_of(cls, vendor: str | None = None, registry: Registry | None = None) -> list[MatrixRow]:
+    def matrix_of(
+        cls, vendor: str | None = None, registry: Registry | None = None
+    ) -> list[MatrixRow]:
         """The same without a bridge."""
         registry = registry or Registry()
         rows = []
@@ -375,7 +377,9 @@ class Bridge:
         wanted = _word(Operation, operation, "operation")
         if code is not None and code not in CODES:
             raise SettingsError(
-                f"{ascii(code)} is no reason code.", detail=f"Codes: {', '.join(CODES)}.", code="code"
+                f"{ascii(code)} is no reason code.",
+                detail=f"Codes: {', '.join(CODES)}.",
+                code="code",
             )
         if on_conflict not in CONFLICTS:
             raise SettingsError(
@@ -422,8 +426,13 @@ class Bridge:
         return plan
 
     def _plan_restore(
-        self, wish: Wish, targets: Any, where: Sequence[str | Condition], native: str | None,
-        kind: str | None, only: Sequence[Any],
+        self,
+        wish: Wish,
+        targets: Any,
+        where: Sequence[str | Condition],
+        native: str | None,
+        kind: str | None,
+        only: Sequence[Any],
     ) -> Plan:
         import dataclasses
 
@@ -450,12 +459,20 @@ class Bridge:
             raise SettingsError("--only goes with a run.", code="target")
         selection = self._select(targets, where, native, kind, State.GONE)
         return make_restore(
-            wish, sources_of(self.history, self.accounts, selection), self.accounts,
-            lambda: self.history, self._review, selection.doubles,
+            wish,
+            sources_of(self.history, self.accounts, selection),
+            self.accounts,
+            lambda: self.history,
+            self._review,
+            selection.doubles,
         )
 
     def _select(
-        self, targets: Any, where: Sequence[str | Condition], native: str | None, kind: str | None,
+        self,
+        targets: Any,
+        where: Sequence[str | Condition],
+        native: str | None,
+        kind: str | None,
         state: State = State.LIVE,
     ) -> Selection:
         from crm_bridge.engine.search import search, search_away
@@ -470,8 +487,13 @@ class Bridge:
             return search_away(connected, name, conditions, query)
 
         return select(
-            targets, spell=self.accounts.spell, spell_kind=self.accounts.spell_kind, search=look,
-            where=where, native=native, kind=kind,
+            targets,
+            spell=self.accounts.spell,
+            spell_kind=self.accounts.spell_kind,
+            search=look,
+            where=where,
+            native=native,
+            kind=kind,
         )
 
     def _review(self, plan: Plan, scene: Any) -> Any:
@@ -523,7 +545,8 @@ class Bridge:
         if plan.blocked:
             errors = [f for f in plan.findings if f.severity is Severity.ERROR]
             raise PlanBlocked(
-                f"the plan is blocked: {errors[0].summary}", detail=errors[0].detail,
+                f"the plan is blocked: {errors[0].summary}",
+                detail=errors[0].detail,
                 findings=errors,
             )
         if (earlier := self.history.applied(plan.digest)) is not None:
@@ -796,6 +819,14 @@ def _word(cls: Any, word: Any, what: str) -> Any:
 
 
 __all__ = [
-    "Bridge", "CheckLine", "Expiring", "Explanation", "Found", "Lazy", "MatrixRow", "PluginLine",
-    "RecordRef", "RunSummary",
+    "Bridge",
+    "CheckLine",
+    "Expiring",
+    "Explanation",
+    "Found",
+    "Lazy",
+    "MatrixRow",
+    "PluginLine",
+    "RecordRef",
+    "RunSummary",
 ]

@@ -106,7 +106,8 @@ class Config:
         where = self.path or "the settings (there is no crm_bridge.toml here)"
         raise SettingsError(
             f"no crm is named {name!r} in {where}.",
-            detail=f"Did you mean {near[0]!r}?" if near
+            detail=f"Did you mean {near[0]!r}?"
+            if near
             else f"Named there: {', '.join(self.crms) or 'none'}.",
         )
 

@@ -150,7 +150,11 @@ class AdapterError(BridgeError):
     exit_code = 6
 
     def __init__(
-        self, summary: str, *, detail: str = "", vendor_code: str | None = None,
+        self,
+        summary: str,
+        *,
+        detail: str = "",
+        vendor_code: str | None = None,
         request_id: str | None = None,
     ) -> None:
         super().__init__(summary, detail=detail)
@@ -169,8 +173,13 @@ class Busy(AdapterError):
     code = "busy"
 
     def __init__(
-        self, summary: str = "the vendor is busy.", retry_after: float | None = None, *,
-        until_reset: bool = False, vendor_code: str | None = None, request_id: str | None = None,
+        self,
+        summary: str = "the vendor is busy.",
+        retry_after: float | None = None,
+        *,
+        until_reset: bool = False,
+        vendor_code: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(summary, vendor_code=vendor_code, request_id=request_id)
         self.retry_after = retry_after
@@ -189,8 +198,15 @@ class Unreachable(AdapterError):
     code = "unreachable"
 
     def __init__(
-        self, summary: str = "no answer.", sent: bool = True, *, answered: bool = False,
-        strange: bool = False, vendor_code: str | None = None, request_id: str | None = None, detail: str = "",
+        self,
+        summary: str = "no answer.",
+        sent: bool = True,
+        *,
+        answered: bool = False,
+        strange: bool = False,
+        vendor_code: str | None = None,
+        request_id: str | None = None,
+        detail: str = "",
     ) -> None:
         super().__init__(summary, vendor_code=vendor_code, request_id=request_id, detail=detail)
         self.sent = sent
@@ -212,8 +228,13 @@ class Unauthorized(AdapterError):
     exit_code = 2
 
     def __init__(
-        self, summary: str = "the login does not hold.", *, renewable: bool = False,
-        vendor_code: str | None = None, request_id: str | None = None, detail: str = "",
+        self,
+        summary: str = "the login does not hold.",
+        *,
+        renewable: bool = False,
+        vendor_code: str | None = None,
+        request_id: str | None = None,
+        detail: str = "",
     ) -> None:
         super().__init__(summary, vendor_code=vendor_code, request_id=request_id, detail=detail)
         self.renewable = renewable
@@ -230,8 +251,13 @@ class Rejected(AdapterError):
     exit_code = 2
 
     def __init__(
-        self, summary: str = "the vendor refused the call.", divisible: bool = False, *,
-        vendor_code: str | None = None, request_id: str | None = None, detail: str = "",
+        self,
+        summary: str = "the vendor refused the call.",
+        divisible: bool = False,
+        *,
+        vendor_code: str | None = None,
+        request_id: str | None = None,
+        detail: str = "",
     ) -> None:
         super().__init__(summary, vendor_code=vendor_code, request_id=request_id, detail=detail)
         self.divisible = divisible

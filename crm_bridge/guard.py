@@ -244,7 +244,10 @@ class Guard:
             return bool(stop_after_attempt(READ_TRIES)(state))
 
         retrying = Retrying(
-            retry=retry_if_exception(again), wait=waiting, stop=enough, sleep=self.sleep,
+            retry=retry_if_exception(again),
+            wait=waiting,
+            stop=enough,
+            sleep=self.sleep,
             reraise=True,
         )
         login = self._login
@@ -258,9 +261,7 @@ class Guard:
             found = retrying(self._once, call, interface)
             return found
 
-    def tell(
-        self, refs: Iterable[RecordRef], call: Callable[[], T], *, interface: str = ""
-    ) -> T:
+    def tell(self, refs: Iterable[RecordRef], call: Callable[[], T], *, interface: str = "") -> T:
         """Make a write; see `adapter.Gate`."""
         permit: Permit | None = getattr(self._here, "permit", None)
         named = frozenset(refs)
@@ -379,8 +380,9 @@ class Guard:
                 raise
             self._unproven = False
 
-    def _once(self, call: Callable[[], T], interface: str,
-              last_look: Callable[[], None] | None = None) -> T:
+    def _once(
+        self, call: Callable[[], T], interface: str, last_look: Callable[[], None] | None = None
+    ) -> T:
         if self.halted == "breaker":
             raise Unreachable(f"{self.crm}: too many calls in a row went wrong.", sent=False)
         self._turn(interface)
@@ -441,6 +443,4 @@ class Guard:
 
 def _scaled(rates: Sequence[Rate], pace: str | float) -> tuple[Rate, ...]:
     factor = 1.0 if isinstance(pace, str) else float(pace)
-    return tuple(
-        Rate(max(1, int(r.calls * factor)), r.seconds, r.per, r.interface) for r in rates
-    )
+    return tuple(Rate(max(1, int(r.calls * factor)), r.seconds, r.per, r.interface) for r in rates)

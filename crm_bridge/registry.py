@@ -83,7 +83,8 @@ class Registry:
             near = difflib.get_close_matches(vendor, self._points, 1)
             raise PluginError(
                 f"no plugin for the vendor {vendor!r} is installed.",
-                detail=f"Did you mean {near[0]!r}?" if near
+                detail=f"Did you mean {near[0]!r}?"
+                if near
                 else f"Installed: {', '.join(self._points) or 'none'}.",
             )
         try:

@@ -28,8 +28,11 @@ RUN: Final = re.compile(r"r-\d{8}-[0-9a-z]+")
 @options.planning
 @options.along
 @options.restoring
-@click.option("--out", metavar="PLAN",
-              help="Save the plan for `apply`; with .csv write the list of records instead.")
+@click.option(
+    "--out",
+    metavar="PLAN",
+    help="Save the plan for `apply`; with .csv write the list of records instead.",
+)
 @pass_voice
 def plan(voice: Voice, operation: str, out: str | None, **asked: Any) -> int:
     """Say what would happen; change nothing."""
@@ -55,14 +58,22 @@ def plan(voice: Voice, operation: str, out: str | None, **asked: Any) -> int:
 @verb("apply")
 @click.argument("path", metavar="PLAN")
 @options.applying
-@click.option("--replan-moved", is_flag=True,
-              help="Plan records anew that moved since the plan was made, and go on with them.")
+@click.option(
+    "--replan-moved",
+    is_flag=True,
+    help="Plan records anew that moved since the plan was made, and go on with them.",
+)
 @click.option("--without-moved", is_flag=True, help="Leave them out, and go on with the rest.")
 @options.undoing
 @pass_voice
 def apply(
-    voice: Voice, path: str, yes: bool, confirm: str | None, replan_moved: bool,
-    without_moved: bool, undo_on_failure: bool,
+    voice: Voice,
+    path: str,
+    yes: bool,
+    confirm: str | None,
+    replan_moved: bool,
+    without_moved: bool,
+    undo_on_failure: bool,
 ) -> int:
     """Carry out a saved plan."""
     if replan_moved and without_moved:
@@ -142,7 +153,12 @@ def verify(voice: Voice, run: str) -> int:
 
 
 def _plan_and_apply(
-    voice: Voice, operation: str, asked: dict[str, Any], *, yes: bool, confirm: str | None,
+    voice: Voice,
+    operation: str,
+    asked: dict[str, Any],
+    *,
+    yes: bool,
+    confirm: str | None,
     undo: bool = False,
 ) -> int:
     meant = _targets(operation, asked)
@@ -153,7 +169,10 @@ def _plan_and_apply(
 
 
 def planned(
-    voice: Voice, bridge: Bridge, operation: str, meant: tuple[Any, str | None],
+    voice: Voice,
+    bridge: Bridge,
+    operation: str,
+    meant: tuple[Any, str | None],
     asked: dict[str, Any],
 ) -> Plan:
     """Make the plan that the options ask for."""
@@ -175,8 +194,13 @@ def planned(
 
     with show.looking(voice, f"looking at what is to {operation}"):
         return bridge.plan(
-            operation, targets, where=asked["where"], native=asked["native"], reason=reason,
-            code=code, **chosen,
+            operation,
+            targets,
+            where=asked["where"],
+            native=asked["native"],
+            reason=reason,
+            code=code,
+            **chosen,
         )
 
 
@@ -229,13 +253,20 @@ def refuse_blocked(made: Plan) -> None:
         first = errors[0]
         more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
         raise PlanBlocked(
-            f"the plan is blocked: {first.summary}{more}", detail=first.detail, code=first.code,
+            f"the plan is blocked: {first.summary}{more}",
+            detail=first.detail,
+            code=first.code,
             findings=errors,
         )
 
 
 def carry_out(
-    voice: Voice, bridge: Bridge, made: Plan, *, yes: bool, confirm: str | None,
+    voice: Voice,
+    bridge: Bridge,
+    made: Plan,
+    *,
+    yes: bool,
+    confirm: str | None,
     undo: bool = False,
 ) -> int:
     """Ask, apply, tell, and undo it where that was asked for; gives the exit code."""

@@ -99,8 +99,14 @@ app = Commands(
     "bring it back.",
     params=[
         *common(),
-        click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True,
-                     callback=_version, help="Show the version."),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_version,
+            help="Show the version.",
+        ),
     ],
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

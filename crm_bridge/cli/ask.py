@@ -24,8 +24,9 @@ def answer(question: str) -> str:
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
-        raise PlanBlocked("not confirmed: the input ended.", detail="Nothing was sent.",
-                          code="not_confirmed")
+        raise PlanBlocked(
+            "not confirmed: the input ended.", detail="Nothing was sent.", code="not_confirmed"
+        )
     return line.strip()
 
 
@@ -79,7 +80,8 @@ def go_ahead(voice: Voice, plan: Plan, *, yes: bool, confirm: str | None) -> Non
         if confirm.strip() != plan.confirm:
             raise PlanBlocked(
                 f"{what}: the text {shown(confirm, 60)!r} is not {plan.confirm!r}.",
-                detail="Nothing was sent.", code="not_confirmed",
+                detail="Nothing was sent.",
+                code="not_confirmed",
             )
         return
     if yes or confirm is not None:
@@ -96,8 +98,10 @@ def sure(what: str) -> None:
     if not at_terminal():
         raise PlanBlocked(
             f"{what}: not confirmed, and there is no terminal to ask at.",
-            detail="Nothing was sent. If that is meant: --yes", code="not_confirmed",
+            detail="Nothing was sent. If that is meant: --yes",
+            code="not_confirmed",
         )
     if answer(f"{what}: go on? [y/N] ").lower() not in ("y", "yes"):
-        raise PlanBlocked(f"{what}: the answer was no.", detail="Nothing was sent.",
-                          code="not_confirmed")
+        raise PlanBlocked(
+            f"{what}: the answer was no.", detail="Nothing was sent.", code="not_confirmed"
+        )

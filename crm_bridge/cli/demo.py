@@ -52,12 +52,27 @@ class NotProven(BridgeError):
 
 
 @verb("demo")
-@click.option("--seed", type=click.IntRange(min=0), default=7, metavar="N",
-              help="Same seed, same records (7).")
-@click.option("--records", type=click.IntRange(min=20), default=60, metavar="N",
-              help="Companies, and leads, of each vendor (60).")
-@click.option("--take", type=click.IntRange(min=1), default=6, metavar="N",
-              help="Records that each operation takes (6).")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=7,
+    metavar="N",
+    help="Same seed, same records (7).",
+)
+@click.option(
+    "--records",
+    type=click.IntRange(min=20),
+    default=60,
+    metavar="N",
+    help="Companies, and leads, of each vendor (60).",
+)
+@click.option(
+    "--take",
+    type=click.IntRange(min=1),
+    default=6,
+    metavar="N",
+    help="Records that each operation takes (6).",
+)
 @pass_voice
 def demo(voice: Voice, seed: int, records: int, take: int) -> int:
     """Every installed vendor on loopback, there and back, with a proof."""
@@ -109,8 +124,6 @@ def _own_folder() -> Iterator[str]:
                     os.environ[name] = value
 
 
-
-
 def _tell(voice: Voice, bridge: Bridge, story: Story, take: int) -> Proof:
     """One vendor from its first look to its proof."""
     telling.heading(voice, f"{story.profile.title}  ({story.crm})")
@@ -135,7 +148,13 @@ def _tell(voice: Voice, bridge: Bridge, story: Story, take: int) -> Proof:
 
 
 def _take_away(
-    voice: Voice, bridge: Bridge, story: Story, take: int, operation: str, word: str, reason: str,
+    voice: Voice,
+    bridge: Bridge,
+    story: Story,
+    take: int,
+    operation: str,
+    word: str,
+    reason: str,
     code: str,
 ) -> Receipt | None:
     """Find some records, plan, apply, and look at the truth."""
@@ -178,7 +197,8 @@ def _chosen(found: Iterable[Record], truth: Mapping[Key, Any], take: int) -> lis
     """
     away = {
         (link["kind"], link["id"])
-        for record in truth.values() if record["state"] != "live"
+        for record in truth.values()
+        if record["state"] != "live"
         for link in record["links"]
     }
     free = [record for record in found if (record.ref.kind, record.ref.id) not in away]
@@ -218,9 +238,7 @@ def _why_not(profile: Profile, operation: str) -> str:
     return f"{profile.title} has no way. {notes[0] if notes else ''}".strip()
 
 
-def _check(
-    voice: Voice, story: Story, plan: Plan, receipt: Receipt, moved: set[Key]
-) -> None:
+def _check(voice: Voice, story: Story, plan: Plan, receipt: Receipt, moved: set[Key]) -> None:
     """Hold what the receipt says against what the simulator says."""
     from crm_bridge.model.results import Verdict
 
@@ -284,7 +302,8 @@ def _person(voice: Voice, bridge: Bridge, story: Story, receipt: Receipt) -> Rec
     count = sum(map(len, waiting.values()))
     voice.say(
         f"\n{story.profile.title} lets only a person bring {count} of these back"
-        + (f", at {shown(link)}" if link else "") + ".\nHere the demo plays that person, and then:"
+        + (f", at {shown(link)}" if link else "")
+        + ".\nHere the demo plays that person, and then:"
     )
     for kind, ids in waiting.items():
         story.truth.person("restore", kind, ids)

@@ -111,5 +111,8 @@ class Signals:
         self._stop()
         # Not by print: the main thread may be in the middle of one.
         with suppress(OSError):
-            os.write(2, b"\nstopping: the calls under way are finished and written down; "
-                        b"once more ends at once.\n")
+            os.write(
+                2,
+                b"\nstopping: the calls under way are finished and written down; "
+                b"once more ends at once.\n",
+            )

@@ -13,8 +13,16 @@ from crm_bridge.adapter import Settings
 from crm_bridge.config import BridgeSettings
 from crm_bridge.secrets import Secret
 
-FILLED = ("settings_hosts", "deadline", "proxies", "extra_ca", "marks", "protect", "vendor",
-          "environment")
+FILLED = (
+    "settings_hosts",
+    "deadline",
+    "proxies",
+    "extra_ca",
+    "marks",
+    "protect",
+    "vendor",
+    "environment",
+)
 """Keys of a crm that `[bridge]` fills in, or that are written by hand below."""
 
 

@@ -46,10 +46,18 @@ def _tables(voice: Voice, rows: list[MatrixRow], whole: bool) -> None:
     show.table(voice, columns, body)
     if whole:
         show.table(
-            voice, ("operation", "kind", "how", "records a call", "way back", "source", "note"),
+            voice,
+            ("operation", "kind", "how", "records a call", "way back", "source", "note"),
             (
-                (row.operation.value, each.kind, row.support.value, row.batch, show.way(row),
-                 row.source, row.note)
+                (
+                    row.operation.value,
+                    each.kind,
+                    row.support.value,
+                    row.batch,
+                    show.way(row),
+                    row.source,
+                    row.note,
+                )
                 for each in rows
                 for row in (each.capability,)
             ),
@@ -125,8 +133,11 @@ def _rule(rule: CascadeRule) -> str:
     may = " (may; the vendor does not say)" if rule.effect.value.startswith("may_") else ""
     text = f"  {rule.child} by {shown(rule.via)}{may}"
     if rule.effect.value in ("follows", "may_follow"):
-        text += {True: ": comes back with it", False: ": does not come back",
-                 None: ": nobody says whether it comes back"}[rule.comes_back]
+        text += {
+            True: ": comes back with it",
+            False: ": does not come back",
+            None: ": nobody says whether it comes back",
+        }[rule.comes_back]
     if rule.note:
         text += f"\n    {shown(rule.note, 1000)}"
     return text + _source(rule.source, "")

@@ -75,7 +75,8 @@ def is_lines(path: str) -> bool:
         return False
     raise SettingsError(
         f"--out {path!r} is neither CSV nor JSON lines by its ending.",
-        detail="Name it .csv or .jsonl.", code="out",
+        detail="Name it .csv or .jsonl.",
+        code="out",
     )
 
 
@@ -117,7 +118,8 @@ def fits(path: str) -> None:
     if not Path(path).parent.is_dir():
         raise SettingsError(
             f"{path} cannot be written: there is no folder {Path(path).parent}.",
-            detail="Make it, or name another place.", code="out",
+            detail="Make it, or name another place.",
+            code="out",
         )
 
 
@@ -137,7 +139,8 @@ def _fit(target: Path) -> None:
 
 def _cannot(path: str, error: OSError) -> SettingsError:
     return SettingsError(
-        f"{path} cannot be written: {error.strerror or error}.", detail="Name another place.",
+        f"{path} cannot be written: {error.strerror or error}.",
+        detail="Name another place.",
         code="out",
     )
 
@@ -160,8 +163,16 @@ def write_rows(path: str, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 
 OUTCOME_COLUMNS: Final = (
-    "ref", "verdict", "state", "code", "message", "vendor_code", "undo", "recoverable_until",
-    "new_ref", "link",
+    "ref",
+    "verdict",
+    "state",
+    "code",
+    "message",
+    "vendor_code",
+    "undo",
+    "recoverable_until",
+    "new_ref",
+    "link",
 )
 """The first column makes the file one that `--from` takes."""
 
@@ -232,7 +243,9 @@ class Records:
                 for text in spool:
                     line = json.loads(text, parse_float=Decimal)
                     yield {
-                        **line["fields"], "ref": line["ref"], "state": line["state"],
+                        **line["fields"],
+                        "ref": line["ref"],
+                        "state": line["state"],
                         **({"links": line["links"]} if self._links else {}),
                     }
 

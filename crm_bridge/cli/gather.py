@@ -81,8 +81,15 @@ def of_run(bridge: Bridge, run: str) -> Matter:
         return journal.snapshots(run, refs)
 
     return Matter(
-        plan, lines, records, along, _marks(bridge), datetime.now(UTC), bridge.receipt(run),
-        summary.started, summary.state,
+        plan,
+        lines,
+        records,
+        along,
+        _marks(bridge),
+        datetime.now(UTC),
+        bridge.receipt(run),
+        summary.started,
+        summary.state,
     )
 
 

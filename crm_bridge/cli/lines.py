@@ -35,8 +35,11 @@ def record(found: Record) -> dict[str, Any]:
         "fields": dict(found.fields),
         "links": [
             {
-                "name": link.name, "ref": str(link.other), "kind": link.other.kind,
-                "id": link.other.id, "label": link.label,
+                "name": link.name,
+                "ref": str(link.other),
+                "kind": link.other.kind,
+                "id": link.other.id,
+                "label": link.label,
             }
             for link in found.links
         ],
@@ -59,7 +62,9 @@ def finding(found: Finding) -> dict[str, Any]:
 def total(found: Sum) -> dict[str, Any]:
     """What records are worth; `amount` is null where they are only counted."""
     return {
-        "name": found.name, "currency": found.currency, "amount": found.amount,
+        "name": found.name,
+        "currency": found.currency,
+        "amount": found.amount,
         "count": found.count,
     }
 
@@ -79,8 +84,7 @@ def touch(number: int, found: Touch) -> dict[str, Any]:
         "listed": len(found.refs),
         "sums": [total(one) for one in found.sums],
         "largest": [
-            {"ref": str(one.ref), "title": one.title, "amount": one.amount}
-            for one in found.largest
+            {"ref": str(one.ref), "title": one.title, "amount": one.amount} for one in found.largest
         ],
         "note": found.rule.note,
     }
@@ -134,8 +138,10 @@ def plan(made: Plan) -> dict[str, Any]:
             for crm, target in made.targets.items()
         },
         "counts": {
-            "records": made.counts.records, "steps": made.counts.steps,
-            "calls": made.counts.calls, "settled": made.counts.settled,
+            "records": made.counts.records,
+            "steps": made.counts.steps,
+            "calls": made.counts.calls,
+            "settled": made.counts.settled,
         },
         "touches": [touch(number, one) for number, one in enumerate(made.touches, 1)],
         "sums": [total(one) for one in made.sums],
@@ -220,7 +226,11 @@ def tally(by: str, key: str, runs: int, found: Mapping[Any, int]) -> dict[str, A
     """A line of `runs --by`: what runs of one code, crm, kind or month came to."""
     told = counts(found)
     return {
-        "type": "tally", "by": by, "key": key, "runs": runs, "records": sum(told.values()),
+        "type": "tally",
+        "by": by,
+        "key": key,
+        "runs": runs,
+        "records": sum(told.values()),
         "counts": told,
     }
 
@@ -228,7 +238,10 @@ def tally(by: str, key: str, runs: int, found: Mapping[Any, int]) -> dict[str, A
 def proof(crm: str, records: int, equal: int, different: Sequence[Any]) -> dict[str, Any]:
     """What came of a comparison with what was."""
     return {
-        "type": "proof", "crm": crm, "records": records, "equal": equal,
+        "type": "proof",
+        "crm": crm,
+        "records": records,
+        "equal": equal,
         "different": list(different),
     }
 
@@ -236,7 +249,10 @@ def proof(crm: str, records: int, equal: int, different: Sequence[Any]) -> dict[
 def check(found: CheckLine) -> dict[str, Any]:
     """A line of `doctor`."""
     return {
-        "type": "check", "crm": found.crm, "name": found.name, "ok": found.ok,
+        "type": "check",
+        "crm": found.crm,
+        "name": found.name,
+        "ok": found.ok,
         "summary": found.summary,
     }
 
@@ -291,7 +307,10 @@ def cascade(vendor: str, rule: CascadeRule) -> dict[str, Any]:
 def plugin(found: PluginLine) -> dict[str, Any]:
     """A line of `plugins`."""
     return {
-        "type": "plugin", "name": found.name, "vendor": found.vendor, "version": found.version,
+        "type": "plugin",
+        "name": found.name,
+        "vendor": found.vendor,
+        "version": found.version,
         "loaded": found.loaded,
     }
 

@@ -37,8 +37,14 @@ FLUSH: Final = 200
 @options.out
 @pass_voice
 def find(
-    voice: Voice, target: str, where: tuple[str, ...], native: str | None, state: str | None,
-    fields: str, limit: int | None, out: str | None,
+    voice: Voice,
+    target: str,
+    where: tuple[str, ...],
+    native: str | None,
+    state: str | None,
+    fields: str,
+    limit: int | None,
+    out: str | None,
 ) -> int:
     """Show records."""
     from crm_bridge.cli import files
@@ -47,9 +53,7 @@ def find(
     file = files.Records(out, wanted) if out else None
     count = 0
     with voice.bridge() as bridge:
-        found = bridge.find(
-            target, *where, state=state, native=native, fields=wanted, limit=limit
-        )
+        found = bridge.find(target, *where, state=state, native=native, fields=wanted, limit=limit)
         for record in _named(target, found):
             count += 1
             line = lines.record(record) if voice.json or file else {}
@@ -86,10 +90,13 @@ TELLING: Final = ("name", "subject", "title", "email", "phone", "amount", "stage
 def brief(found: Record, wanted: Sequence[str] = ()) -> str:
     """One record in one line: its address, its state, and what is asked for or tells most."""
     fields = found.fields
-    names = wanted or sorted(
-        (n for n, v in fields.items() if isinstance(v, str) and v and _tells(n) is not None),
-        key=lambda n: (_tells(n), len(n)),
-    )[:4]
+    names = (
+        wanted
+        or sorted(
+            (n for n, v in fields.items() if isinstance(v, str) and v and _tells(n) is not None),
+            key=lambda n: (_tells(n), len(n)),
+        )[:4]
+    )
     told = "  ".join(f"{shown(n, 60)}={shown(fields.get(n), 60)}" for n in names)
     return f"{found.ref}  {found.state.value}  {told}".rstrip()
 
@@ -104,8 +111,12 @@ def _tells(name: str) -> int | None:
 @verb("show")
 @click.argument("what", metavar="RUN | PLAN")
 @click.option("--failed", is_flag=True, help="Of a run, only the records that failed.")
-@click.option("--touch", type=int, metavar="N",
-              help="The records behind the number [N] of what a plan touches.")
+@click.option(
+    "--touch",
+    type=int,
+    metavar="N",
+    help="The records behind the number [N] of what a plan touches.",
+)
 @options.out
 @pass_voice
 def show(voice: Voice, what: str, failed: bool, touch: int | None, out: str | None) -> int:
@@ -216,8 +227,11 @@ def _show_run(voice: Voice, bridge: Bridge, run: str, failed: bool, out: str | N
 
 
 @verb("runs")
-@click.option("--attention", is_flag=True,
-              help="Only those with something pending, by hand, failed, unknown or unfinished.")
+@click.option(
+    "--attention",
+    is_flag=True,
+    help="Only those with something pending, by hand, failed, unknown or unfinished.",
+)
 @click.option("--by", type=Word(BY), metavar="|".join(BY), help="Counted instead of listed.")
 @pass_voice
 def runs(voice: Voice, attention: bool, by: str | None) -> int:

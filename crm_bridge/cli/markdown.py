@@ -32,9 +32,7 @@ def _cell(rows: Iterable[MatrixRow], operation: str) -> list[str]:
     for row in rows:
         if row.capability.operation.value == operation:
             told.setdefault(_short(row.capability), []).append(row.kind)
-    return [
-        text if "*" in kinds else f"{text} ({_kinds(kinds)})" for text, kinds in told.items()
-    ]
+    return [text if "*" in kinds else f"{text} ({_kinds(kinds)})" for text, kinds in told.items()]
 
 
 def _kinds(kinds: Sequence[str]) -> str:
@@ -67,10 +65,14 @@ def windows(rows: Iterable[MatrixRow]) -> str:
         ("vendor", "operation", "kinds", "how", "records a call", "way back", "days", "source"),
         (
             (
-                row.title, own.operation.value, "all" if row.kind == "*" else row.kind,
-                own.support.value.replace("_", " "), str(own.batch) if own.doable else "",
+                row.title,
+                own.operation.value,
+                "all" if row.kind == "*" else row.kind,
+                own.support.value.replace("_", " "),
+                str(own.batch) if own.doable else "",
                 own.window.undo.value.replace("_", " ") if own.doable else own.note,
-                "" if own.window.days is None
+                ""
+                if own.window.days is None
                 else f"{own.window.days}{'' if own.window.guaranteed else ', not guaranteed'}",
                 _link(own.source, own.checked.isoformat() if own.checked else ""),
             )
@@ -86,8 +88,14 @@ def cascades(title: str, rules: Iterable[CascadeRule]) -> str:
     return table(
         (title, "child", "by", "effect", "comes back", "source"),
         (
-            (r.kind, r.child, r.via, r.effect.value.replace("_", " "), back[r.comes_back],
-             _link(r.source, ""))
+            (
+                r.kind,
+                r.child,
+                r.via,
+                r.effect.value.replace("_", " "),
+                back[r.comes_back],
+                _link(r.source, ""),
+            )
             for r in rules
         ),
     )

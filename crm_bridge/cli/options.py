@@ -32,7 +32,9 @@ class Word(click.Choice[str]):
             return value
         return self.fail(
             f"{value!r} is none of {', '.join(map(str, self.choices))}."
-            + near(str(value), [str(c) for c in self.choices]), param, ctx,
+            + near(str(value), [str(c) for c in self.choices]),
+            param,
+            ctx,
         )
 
 
@@ -50,15 +52,25 @@ def common() -> list[click.Parameter]:
     """The three options that stand before or after any subcommand."""
     return [
         click.Option(
-            ["--config"], metavar="FILE", expose_value=False, callback=_set("config"),
+            ["--config"],
+            metavar="FILE",
+            expose_value=False,
+            callback=_set("config"),
             help="Settings (./crm_bridge.toml, then the user's config folder).",
         ),
         click.Option(
-            ["--json"], is_flag=True, expose_value=False, callback=_set("json"), is_eager=True,
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set("json"),
+            is_eager=True,
             help="One JSON object a line on stdout; words on stderr.",
         ),
         click.Option(
-            ["--quiet"], is_flag=True, expose_value=False, callback=_set("quiet"),
+            ["--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set("quiet"),
             help="No progress and no words.",
         ),
     ]
@@ -94,48 +106,76 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
 
 
 where = together(
-    click.option("--where", multiple=True, metavar="COND",
-                 help='"FIELD OP VALUE"; all conditions hold together.'),
+    click.option(
+        "--where",
+        multiple=True,
+        metavar="COND",
+        help='"FIELD OP VALUE"; all conditions hold together.',
+    ),
     click.option("--native", metavar="QUERY", help="A query in the vendor's own language."),
 )
 
 planning = together(
     click.argument("targets", nargs=-1, metavar="[TARGET]..."),
     where,
-    click.option("--from", "source", metavar="FILE",
-                 help="Ids from a CSV, JSON lines or Excel file; TARGET is then a kind."),
+    click.option(
+        "--from",
+        "source",
+        metavar="FILE",
+        help="Ids from a CSV, JSON lines or Excel file; TARGET is then a kind.",
+    ),
     click.option("--reason", default="", metavar="TEXT", help="Why, in words."),
-    click.option("--code", type=Word(CODES), metavar="CODE",
-                 help=f"Why, in one word: {', '.join(CODES)}."),
-    click.option("--limit-records", type=click.IntRange(min=0), metavar="N",
-                 help="Most records a plan may take (1000)."),
-    click.option("--limit-share", type=click.FloatRange(0, 1), metavar="X",
-                 help="Largest share of a kind's live records (0.5)."),
+    click.option(
+        "--code", type=Word(CODES), metavar="CODE", help=f"Why, in one word: {', '.join(CODES)}."
+    ),
+    click.option(
+        "--limit-records",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Most records a plan may take (1000).",
+    ),
+    click.option(
+        "--limit-share",
+        type=click.FloatRange(0, 1),
+        metavar="X",
+        help="Largest share of a kind's live records (0.5).",
+    ),
 )
 
 along = click.option(
-    "--with-children", multiple=True, metavar="KIND,...",
+    "--with-children",
+    multiple=True,
+    metavar="KIND,...",
     help="Take related records of these kinds along, in an order that blocks nothing.",
 )
 
 undoing = click.option(
-    "--undo-on-failure", is_flag=True,
+    "--undo-on-failure",
+    is_flag=True,
     help="Where not everything that was sent is done, bring back what was.",
 )
 
 restoring = together(
-    click.option("--remake", is_flag=True,
-                 help="Make anew, under a new id, what nothing else brings back."),
-    click.option("--on-conflict", type=Word(("skip", "null", "create", "overwrite")),
-                 default=None, metavar="skip|null|create|overwrite",
-                 help="What to do with what stands in the way (skip)."),
+    click.option(
+        "--remake", is_flag=True, help="Make anew, under a new id, what nothing else brings back."
+    ),
+    click.option(
+        "--on-conflict",
+        type=Word(("skip", "null", "create", "overwrite")),
+        default=None,
+        metavar="skip|null|create|overwrite",
+        help="What to do with what stands in the way (skip).",
+    ),
     click.option("--only", multiple=True, metavar="REF", help="Of a run, only these records."),
 )
 
 applying = together(
     click.option("--yes", is_flag=True, help="Do not ask; needed without a terminal."),
-    click.option("--confirm", metavar="TEXT",
-                 help="The text that the plan prints where nothing brings the records back."),
+    click.option(
+        "--confirm",
+        metavar="TEXT",
+        help="The text that the plan prints where nothing brings the records back.",
+    ),
 )
 
 out = click.option("--out", metavar="FILE", help="Write CSV or JSON lines, by the file's ending.")

@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 @verb("report")
 @click.argument("what", metavar="RUN | PLAN")
 @click.option("--html", metavar="FILE", help="A page for people: it needs no network, and prints.")
-@click.option("--excel", metavar="FILE",
-              help="A workbook: records, children, links, fields, outcomes.")
-@click.option("--lang", type=Word(("en", "zh")), default="en", metavar="en|zh",
-              help="The language that the page opens in (en); it holds both.")
+@click.option(
+    "--excel", metavar="FILE", help="A workbook: records, children, links, fields, outcomes."
+)
+@click.option(
+    "--lang",
+    type=Word(("en", "zh")),
+    default="en",
+    metavar="en|zh",
+    help="The language that the page opens in (en); it holds both.",
+)
 @pass_voice
 def report(voice: Voice, what: str, html: str | None, excel: str | None, lang: str) -> int:
     """A page or a workbook of a run or a saved plan."""
@@ -48,10 +54,15 @@ def report(voice: Voice, what: str, html: str | None, excel: str | None, lang: s
     for kind, path in (("html", html), ("excel", excel)):
         if path:
             if voice.json:
-                voice.line({
-                    "type": "report", "format": kind, "file": path, "of": what,
-                    "records": matter.plan.counts.records,
-                })
+                voice.line(
+                    {
+                        "type": "report",
+                        "format": kind,
+                        "file": path,
+                        "of": what,
+                        "records": matter.plan.counts.records,
+                    }
+                )
             voice.say(f"{what}: written to {path}")
     for note in matter.notes:
         voice.aside(note)

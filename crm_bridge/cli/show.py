@@ -18,19 +18,34 @@ if TYPE_CHECKING:
     from crm_bridge.model.results import Outcome, Receipt
 
 COLOURS: Final = {
-    "error": "bold red", "warning": "yellow", "note": "cyan", "done": "green", "already": "green",
-    "pending": "yellow", "by_hand": "yellow", "failed": "red", "unknown": "bold red",
-    "skipped": "yellow", "follows": "yellow", "may_follow": "yellow", "blocks": "red",
-    "may_block": "red", "detaches": "cyan",
+    "error": "bold red",
+    "warning": "yellow",
+    "note": "cyan",
+    "done": "green",
+    "already": "green",
+    "pending": "yellow",
+    "by_hand": "yellow",
+    "failed": "red",
+    "unknown": "bold red",
+    "skipped": "yellow",
+    "follows": "yellow",
+    "may_follow": "yellow",
+    "blocks": "red",
+    "may_block": "red",
+    "detaches": "cyan",
 }
 
 BACK: Final = {
-    "same_id": "comes back as it was", "new_id": "can only be made anew, under a new id",
-    "by_hand": "a person brings it back, in the vendor's page", "none": "nothing brings it back",
+    "same_id": "comes back as it was",
+    "new_id": "can only be made anew, under a new id",
+    "by_hand": "a person brings it back, in the vendor's page",
+    "none": "nothing brings it back",
 }
 
 EFFECTS: Final = {
-    "follows": "follow", "may_follow": "may follow", "detaches": "lose their link",
+    "follows": "follow",
+    "may_follow": "may follow",
+    "detaches": "lose their link",
     "blocks": "block",
     "may_block": "may block",
 }
@@ -63,8 +78,12 @@ def table(
         from rich.table import Table
         from rich.text import Text
 
-        made = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left",
-                     pad_edge=False)
+        made = Table(
+            box=SIMPLE_HEAD,
+            title=Text(title) if title else None,
+            title_justify="left",
+            pad_edge=False,
+        )
         for name in columns:
             made.add_column(name, overflow="fold")
         for row in rows:
@@ -112,8 +131,11 @@ def receipt(voice: Voice, came: Receipt) -> None:
         if each.verdict.value not in ("done", "already") or (
             problem and problem.code not in HARMLESS
         ):
-            key = (each.verdict.value, problem.code if problem else "",
-                   (problem.vendor_code or "") if problem else "")
+            key = (
+                each.verdict.value,
+                problem.code if problem else "",
+                (problem.vendor_code or "") if problem else "",
+            )
             # One of each sort is shown; a run of a million is not held.
             odd.setdefault(key, [0, each])[0] += 1
     voice.say(
@@ -126,7 +148,8 @@ def receipt(voice: Voice, came: Receipt) -> None:
         voice.say(shown(came.note, 1000))
     if odd:
         table(
-            voice, ("records", "verdict", "why", "such as", "where a person looks"),
+            voice,
+            ("records", "verdict", "why", "such as", "where a person looks"),
             ((n, *_odd(first)) for n, first in odd.values()),
         )
         voice.say(f"each of them: crm-bridge show {came.run}")
@@ -161,11 +184,19 @@ def runs(voice: Voice, found: Sequence[RunSummary]) -> None:
         voice.say("no runs")
         return
     table(
-        voice, ("run", "operation", "started (UTC)", "by", "why", "crms", "state", "outcome"),
+        voice,
+        ("run", "operation", "started (UTC)", "by", "why", "crms", "state", "outcome"),
         (
-            (r.run, r.operation.value, (moment(r.started) or "")[:16].replace("T", " "), r.by,
-             f"{r.reason} ({r.code})" if r.code else r.reason, ", ".join(r.crms), r.state,
-             counts(r.counts))
+            (
+                r.run,
+                r.operation.value,
+                (moment(r.started) or "")[:16].replace("T", " "),
+                r.by,
+                f"{r.reason} ({r.code})" if r.code else r.reason,
+                ", ".join(r.crms),
+                r.state,
+                counts(r.counts),
+            )
             for r in found
         ),
     )
@@ -177,7 +208,8 @@ def tally(voice: Voice, by: str, found: Sequence[Tally]) -> None:
         voice.say("no runs")
         return
     table(
-        voice, (by, "runs", "records", "outcome"),
+        voice,
+        (by, "runs", "records", "outcome"),
         ((t.key, len(t.runs), sum(t.counts.values()), counts(t.counts)) for t in found),
     )
 
@@ -188,10 +220,17 @@ def expiring(voice: Voice, found: Sequence[Expiring], within: str) -> None:
         voice.say(f"nothing becomes final within {within}")
         return
     table(
-        voice, ("until (UTC)", "run", "crm", "kind", "records", "vendor's word"),
+        voice,
+        ("until (UTC)", "run", "crm", "kind", "records", "vendor's word"),
         (
-            ((moment(e.until) or "")[:16].replace("T", " "), e.run, e.crm, e.kind, e.count,
-             "guaranteed" if e.guaranteed else "not guaranteed")
+            (
+                (moment(e.until) or "")[:16].replace("T", " "),
+                e.run,
+                e.crm,
+                e.kind,
+                e.count,
+                "guaranteed" if e.guaranteed else "not guaranteed",
+            )
             for e in found
         ),
     )
@@ -209,13 +248,15 @@ def write_list(path: str, made: Plan) -> int:
             if step.after is None:
                 for ref in step.refs:
                     yield {
-                        "ref": str(ref), "step": number,
+                        "ref": str(ref),
+                        "step": number,
                         "operation": step.capability.operation.value,
                         "support": step.capability.support.value,
                     }
         for came in made.settled:
             yield {
-                "ref": str(came.ref), "verdict": came.verdict.value,
+                "ref": str(came.ref),
+                "verdict": came.verdict.value,
                 "code": came.problem.code if came.problem else None,
                 "message": came.problem.message if came.problem else None,
             }

@@ -46,9 +46,7 @@ def tallied(bridge: Bridge, runs: Sequence[RunSummary], by: str) -> list[Tally]:
     return sorted(found.values(), key=lambda one: (-sum(one.counts.values()), one.key))
 
 
-def _parts(
-    bridge: Bridge, run: RunSummary, by: str
-) -> Iterator[tuple[str, Mapping[Verdict, int]]]:
+def _parts(bridge: Bridge, run: RunSummary, by: str) -> Iterator[tuple[str, Mapping[Verdict, int]]]:
     if by == "code":
         # Nobody is asked why something comes back.
         if run.operation is Operation.RESTORE and run.code is None:

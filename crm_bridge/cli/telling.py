@@ -54,6 +54,7 @@ def welcome(voice: Voice, vendors: Sequence[str], records: int, folder: Path) ->
 
 def heading(voice: Voice, text: str) -> None:
     """Begin a part."""
+
     def make() -> Any:
         from rich.rule import Rule
 
@@ -98,14 +99,17 @@ def receipt(voice: Voice, came: Receipt) -> None:
 def prove(voice: Voice, story: Story, proof: Proof) -> None:
     """Show a proof."""
     different = [
-        {"ref": f"{story.crm}:{d.kind}/{d.id}", "what": d.what, "was": d.was, "is": d.now,
-         "named": d.named or None}
+        {
+            "ref": f"{story.crm}:{d.kind}/{d.id}",
+            "what": d.what,
+            "was": d.was,
+            "is": d.now,
+            "named": d.named or None,
+        }
         for d in proof.different
     ]
     if voice.json:
-        voice.line(
-            lines.proof(story.crm, proof.records, proof.equal, different), flush=True
-        )
+        voice.line(lines.proof(story.crm, proof.records, proof.equal, different), flush=True)
     named = [d for d in proof.different if d.named]
     rest = [d for d in proof.different if not d.named]
     voice.say(
@@ -131,12 +135,19 @@ def summary(voice: Voice, proofs: Sequence[tuple[Story, Proof]]) -> None:
 
     heading(voice, "there and back again")
     show.table(
-        voice, ("vendor", "void", "archive", "delete", "restore", "records", "equal", "proof"),
+        voice,
+        ("vendor", "void", "archive", "delete", "restore", "records", "equal", "proof"),
         (
-            (story.profile.title,
-             *(show.counts(story.told[o]) if o in story.told else "not offered"
-               for o in ("void", "archive", "delete", "restore")),
-             proof.records, proof.equal, "holds" if proof.holds and not story.wrong else "FAILS")
+            (
+                story.profile.title,
+                *(
+                    show.counts(story.told[o]) if o in story.told else "not offered"
+                    for o in ("void", "archive", "delete", "restore")
+                ),
+                proof.records,
+                proof.equal,
+                "holds" if proof.holds and not story.wrong else "FAILS",
+            )
             for story, proof in proofs
         ),
     )

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from crm_bridge.model.plans import Finding, Loss, Plan, Sum, Touch
 
 COMES_BACK: Final = {
-    True: "; come back with it", False: "; do not come back",
+    True: "; come back with it",
+    False: "; do not come back",
     None: "; nobody says whether they come back",
 }
 SET: Final = "the vendor writes it itself"
@@ -139,7 +140,8 @@ def touch_line(number: int, touch: Touch) -> Text:
             ", ".join(
                 shown(one.title, 60) + ("" if one.amount is None else f" {one.amount:,}")
                 for one in touch.largest
-            ), "dim",
+            ),
+            "dim",
         )
     return line
 

@@ -110,7 +110,8 @@ class Truth:
 
     def _open(self, route: str, body: bytes | None = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 - always http on loopback
-            f"{self._url}/__control__/{route}?crm={self._crm}", data=body,
+            f"{self._url}/__control__/{route}?crm={self._crm}",
+            data=body,
             headers={"Content-Type": "application/json"},
         )
         try:
@@ -124,8 +125,10 @@ class Truth:
 def changed(before: Mapping[Key, Any], after: Mapping[Key, Any]) -> set[Key]:
     """The records that are not as they were, leaving out what the vendor writes itself."""
     return {
-        key for key in {*before, *after}
-        if key not in before or key not in after
+        key
+        for key in {*before, *after}
+        if key not in before
+        or key not in after
         or next(_differs(key, before[key], after[key], {}), None) is not None
     }
 
@@ -151,9 +154,7 @@ def compare(
         now = after.get(ids.get(key, key))
         some = list(_differs(key, was, now, renamed))
         equal += not some
-        found += [
-            Difference(*key, what, old, new, named.by(key, what)) for what, old, new in some
-        ]
+        found += [Difference(*key, what, old, new, named.by(key, what)) for what, old, new in some]
     made = set(ids.values())
     found += [
         Difference(*key, "new", None, now["state"], named.by(key, "new"))

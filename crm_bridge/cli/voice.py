@@ -25,8 +25,10 @@ LIMIT: Final = 200
 """Characters of one value that a person is shown."""
 
 _ODD: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_ASIDE: Final = re.compile("[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-                           "\ud800-\udfff\ufeff\ufff9-\ufffb]")
+_ASIDE: Final = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 _TOKEN: Final = secrets.token_hex(16)
 _NUMBER: Final = re.compile(f'"{_TOKEN}:([^"]*)"')
 
@@ -34,8 +36,10 @@ _NUMBER: Final = re.compile(f'"{_TOKEN}:([^"]*)"')
 def _code(sign: str) -> str:
     number = ord(sign)
     return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(sign) or (
-        f"\\x{number:02x}" if number < 0x100
-        else f"\\u{number:04x}" if number < 0x10000
+        f"\\x{number:02x}"
+        if number < 0x100
+        else f"\\u{number:04x}"
+        if number < 0x10000
         else f"\\U{number:08x}"
     )
 
@@ -192,8 +196,13 @@ class Voice:
         made = StringIO()
         # Drawn into memory first: printing is then one write that cannot break off half-way.
         console = Console(
-            file=made, force_terminal=tty, width=None if tty else 120, highlight=False,
-            markup=False, emoji=False, legacy_windows=False,
+            file=made,
+            force_terminal=tty,
+            width=None if tty else 120,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
         )
         console.print(make())
         text = made.getvalue().rstrip("\n")

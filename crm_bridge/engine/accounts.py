@@ -182,5 +182,6 @@ def contained(error: BaseException, crm: str) -> BridgeError:
         return error
     return Unreachable(
         f"the adapter of {crm} failed by itself: {type(error).__name__}.",
-        answered=True, detail=str(error)[:200],
+        answered=True,
+        detail=str(error)[:200],
     )

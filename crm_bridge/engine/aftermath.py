@@ -69,7 +69,8 @@ class Aftermath:
             ]
             if stayed and item.outcome is not None:
                 item.outcome = with_problem(
-                    item.outcome, "followers",
+                    item.outcome,
+                    "followers",
                     f"{len(stayed)} of {len(item.followers)} that were to follow did not: "
                     f"{_named(stayed)}.",
                     {"stayed": [str(ref) for ref in stayed]},
@@ -122,7 +123,9 @@ class Aftermath:
                 told_of = [f"{len(lost)} did not come back ({_named(lost)})"] if lost else []
                 told_of += [f"{len(differ)} differ ({_named(list(differ))})"] if differ else []
                 item.outcome = with_problem(
-                    item.outcome, "followers", f"of what went along, {' and '.join(told_of)}.",
+                    item.outcome,
+                    "followers",
+                    f"of what went along, {' and '.join(told_of)}.",
                     {"lost": [str(ref) for ref in lost], "followers_differ": differ},
                 )
 
@@ -229,9 +232,11 @@ class Aftermath:
             elif not reached and outcome.verdict is Verdict.DONE:
                 changed.append(
                     dataclasses.replace(
-                        outcome, state=now.state,
+                        outcome,
+                        state=now.state,
                         problem=Problem(
-                            "changed", f"a later look found it {now.state.value}; somebody else, or "
+                            "changed",
+                            f"a later look found it {now.state.value}; somebody else, or "
                             "an earlier request that arrived late, moved it.",
                         ),
                     )
@@ -248,7 +253,8 @@ def told(
     """The outcome with what differs from the snapshot, told by name."""
     if matters:
         return with_problem(
-            outcome, "differs",
+            outcome,
+            "differs",
             f"{len(matters)} field(s) are not as they were: {', '.join(sorted(matters))}.",
             {"differs": dict(matters), "set_by_vendor": dict(named)},
         )
@@ -258,7 +264,9 @@ def told(
             outcome,
             details=details,
             problem=outcome.problem
-            or Problem("set_by_vendor", f"the vendor sets these itself: {', '.join(sorted(named))}."),
+            or Problem(
+                "set_by_vendor", f"the vendor sets these itself: {', '.join(sorted(named))}."
+            ),
         )
     return outcome
 

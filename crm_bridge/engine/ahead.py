@@ -51,7 +51,10 @@ class Ahead:
     """
 
     def __init__(
-        self, plan: Plan, announced: Callable[[RecordRef], bool], clock: Callable[[], float],
+        self,
+        plan: Plan,
+        announced: Callable[[RecordRef], bool],
+        clock: Callable[[], float],
         max_age: float,
     ) -> None:
         self._plan, self._announced = plan, announced
@@ -61,8 +64,13 @@ class Ahead:
         self._moved: list[tuple[RecordRef, str]] = []
 
     def look(
-        self, number: int, step: Step, connected: Connected, operations: set[Operation],
-        pages: Iterator[tuple[int, list[Target]]], size: int,
+        self,
+        number: int,
+        step: Step,
+        connected: Connected,
+        operations: set[Operation],
+        pages: Iterator[tuple[int, list[Target]]],
+        size: int,
     ) -> None:
         """Read all records of one step, in the stretches in which they will be sent.
 
@@ -135,8 +143,12 @@ class Ahead:
         told = "; ".join(f"{ref} {how}" for ref, how in self._moved[:10])
         more = f"; and {count - 10} more" if count > 10 else ""
         finding = Finding(
-            Severity.ERROR, "moved", f"{count} of {total} record(s) moved since the plan was made.",
-            told + more, count, tuple(ref for ref, _ in self._moved[:10]),
+            Severity.ERROR,
+            "moved",
+            f"{count} of {total} record(s) moved since the plan was made.",
+            told + more,
+            count,
+            tuple(ref for ref, _ in self._moved[:10]),
         )
         raise PlanMoved(
             f"{finding.summary[:-1]}: {told}{more}.",

@@ -159,7 +159,11 @@ class Anew:
     def _link(self, kind: str, part: Sequence[tuple[Item, RecordRef, Link]]) -> None:
         refs = tuple(dict.fromkeys(ref for _, ref, _ in part))
         outcomes, trouble = beside.write(
-            self._street, part[0][0], kind, refs, "link",
+            self._street,
+            part[0][0],
+            kind,
+            refs,
+            "link",
             lambda: self._connected.adapter.link([(ref, link) for _, ref, link in part]),
         )
         failures = {o.ref: o for o in outcomes if o.verdict is not Verdict.DONE}
@@ -189,13 +193,18 @@ class Anew:
         for ref, (item, via) in ties.items():
             record = now.get(ref)
             assert item.outcome is not None and item.outcome.new_ref is not None
-            if record is not None and there(record) and _untied(record.fields.get(via), item.ref.id):
+            if (
+                record is not None
+                and there(record)
+                and _untied(record.fields.get(via), item.ref.id)
+            ):
                 expect = {via: record.fields.get(via)}
                 changes.append((item, Change(ref, {via: item.outcome.new_ref.id}, expect)))
         for item, change, why in beside.update(self._street, changes, "tie"):
             assert item.outcome is not None
             item.outcome = with_problem(
-                item.outcome, "links",
+                item.outcome,
+                "links",
                 f"{change.ref} is not tied to it again{': ' if why else ''}{why}.",
             )
 

@@ -19,7 +19,11 @@ AT_ONCE: Final = 100
 
 
 def write(
-    street: Street, first: Item, kind: str, refs: Sequence[RecordRef], what: str,
+    street: Street,
+    first: Item,
+    kind: str,
+    refs: Sequence[RecordRef],
+    what: str,
     call: Callable[[], Iterable[Outcome]],
 ) -> tuple[list[Outcome], str]:
     """Make one write request that belongs to a restore and is not its own step.
@@ -50,9 +54,7 @@ def write(
         trouble = contained(error, street.connected.crm).summary
     done = {o.ref for o in outcomes if o.verdict is Verdict.DONE}
     lost = "unknown" if permit.sent else "not_sent"
-    rows = [
-        [r.id, lost if trouble else "applied" if r in done else "refused", what] for r in refs
-    ]
+    rows = [[r.id, lost if trouble else "applied" if r in done else "refused", what] for r in refs]
     body = {"rows": rows, "sent": permit.sent}
     street.journal.append(
         street.entry("outcome", first, kind, batch=street.batch, attempt=1, body=body)
@@ -72,7 +74,11 @@ def update(
         for part in batched(some, at_once(street, kind)):
             todo = [change for _, change in part]
             outcomes, trouble = write(
-                street, part[0][0], kind, tuple(change.ref for change in todo), what,
+                street,
+                part[0][0],
+                kind,
+                tuple(change.ref for change in todo),
+                what,
                 lambda todo=todo: street.connected.adapter.update(todo),  # type: ignore[misc]
             )
             told = {o.ref: o for o in outcomes}

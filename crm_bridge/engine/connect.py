@@ -212,4 +212,3 @@ def versions_of(accounts: Accounts, crms: list[str]) -> dict[str, str]:
         for client in getattr(type(accounts.adapter(crm)), "clients", ()):
             told[client] = found(client)
     return told
-

@@ -37,9 +37,13 @@ def examined(accounts: Accounts, crm: str) -> Iterator[tuple[str, bool, str]]:
     yield "settings", True, f"they hold for {adapter.profile.title} ({vendor})"
     for name, secret in _secrets(accounts, crm):
         if secret.plain:
-            yield "secrets", False, (
-                f"{name} stands in the settings itself; keep it elsewhere: env:NAME, file:PATH or "
-                "keyring:SERVICE/USER"
+            yield (
+                "secrets",
+                False,
+                (
+                    f"{name} stands in the settings itself; keep it elsewhere: env:NAME, file:PATH or "
+                    "keyring:SERVICE/USER"
+                ),
             )
     try:
         connected = accounts.connected(crm)
@@ -47,8 +51,10 @@ def examined(accounts: Accounts, crm: str) -> Iterator[tuple[str, bool, str]]:
         yield "login", False, str(error)
         return
     account = connected.account
-    yield "login", True, (
-        f"{account.user} in org {account.org} ({account.name}), {account.environment}"
+    yield (
+        "login",
+        True,
+        (f"{account.user} in org {account.org} ({account.name}), {account.environment}"),
     )
     if account.quota is not None:
         left = account.quota
@@ -71,9 +77,7 @@ def _secrets(accounts: Accounts, crm: str) -> Iterator[tuple[str, Secret]]:
             yield name, value
 
 
-def prepared(
-    connected: Connected, journal: Callable[[], Journal], *, apply: bool
-) -> list[Finding]:
+def prepared(connected: Connected, journal: Callable[[], Journal], *, apply: bool) -> list[Finding]:
     """Make the fields that marks need, or say what would be made.
 
     Args:
@@ -97,7 +101,9 @@ def prepared(
         raise contained(error, crm) from error
     finally:
         memory.append(
-            Entry("setup", "", crm, org, body={"what": "prepare", "done": True, "sent": permit.sent})
+            Entry(
+                "setup", "", crm, org, body={"what": "prepare", "done": True, "sent": permit.sent}
+            )
         )
     return findings
 
@@ -112,9 +118,12 @@ def _dry(connected: Connected) -> list[Finding]:
         marker = connected.profile.marker
         findings.append(
             Finding(
-                Severity.NOTE, "vendor_note",
+                Severity.NOTE,
+                "vendor_note",
                 f"the field {marker} would be made in {connected.crm}, on every kind that may be "
-                "marked." if marker else f"fields would be made in {connected.crm}.",
+                "marked."
+                if marker
+                else f"fields would be made in {connected.crm}.",
                 MAKE_IT,
             )
         )

@@ -90,9 +90,7 @@ class _Draft:
     groups: dict[tuple[str, str, tuple[Capability, ...]], Spool[Target]] = field(
         default_factory=dict
     )
-    settled: Spool[Outcome] = field(
-        default_factory=lambda: Spool(settled_row, settled_of)
-    )
+    settled: Spool[Outcome] = field(default_factory=lambda: Spool(settled_row, settled_of))
     tally: dict[str, tuple[int, list[RecordRef], str]] = field(default_factory=dict)
     told: dict[tuple[str, str], Finding] = field(default_factory=dict)
     book: TouchBook = field(default_factory=TouchBook)
@@ -110,9 +108,7 @@ class _Draft:
             count, refs, message = self.tally.get(
                 outcome.problem.code, (0, [], outcome.problem.message)
             )
-            self.tally[outcome.problem.code] = (
-                count + 1, [*refs, outcome.ref][:_SHOWN], message
-            )
+            self.tally[outcome.problem.code] = (count + 1, [*refs, outcome.ref][:_SHOWN], message)
 
     def go(self, way: Way, target: Target) -> None:
         """Note a target that goes a way."""
@@ -130,14 +126,19 @@ class _Draft:
         if before is not None and before.count is not None and finding.count is not None:
             count = before.count + finding.count
             finding = dataclasses.replace(
-                before, count=count, summary=words.replace("\0", str(count), 1),
+                before,
+                count=count,
+                summary=words.replace("\0", str(count), 1),
                 refs=(*before.refs, *finding.refs)[:_SHOWN],
             )
         self.told[finding.code, words] = finding
 
 
 def make_plan(
-    wish: Wish, selection: Selection, accounts: Accounts, history: Callable[[], History],
+    wish: Wish,
+    selection: Selection,
+    accounts: Accounts,
+    history: Callable[[], History],
     review: Callable[..., Iterable[Iterable[Finding]]],
 ) -> Plan:
     """Make a plan for records that are to be taken away.
@@ -156,9 +157,12 @@ def make_plan(
     if selection.doubles:
         draft.say(
             Finding(
-                Severity.NOTE, "doubles",
+                Severity.NOTE,
+                "doubles",
                 f"{selection.doubles} address(es) stood there more than once, and count once.",
-                "A record is never sent twice.", selection.doubles, tuple(selection.again),
+                "A record is never sent twice.",
+                selection.doubles,
+                tuple(selection.again),
             )
         )
     draft.book.selected = selection.__contains__
@@ -174,8 +178,11 @@ def make_plan(
 
 
 def make_restore(
-    wish: Wish, sources: Iterator[list[Source]], accounts: Accounts,
-    history: Callable[[], History], review: Callable[..., Iterable[Iterable[Finding]]],
+    wish: Wish,
+    sources: Iterator[list[Source]],
+    accounts: Accounts,
+    history: Callable[[], History],
+    review: Callable[..., Iterable[Iterable[Finding]]],
     doubles: int = 0,
 ) -> Plan:
     """Make a plan that brings records back.
@@ -195,8 +202,11 @@ def make_restore(
     if doubles:
         draft.say(
             Finding(
-                Severity.NOTE, "doubles", f"{doubles} address(es) stood there more than once, "
-                "and count once.", "", doubles,
+                Severity.NOTE,
+                "doubles",
+                f"{doubles} address(es) stood there more than once, and count once.",
+                "",
+                doubles,
             )
         )
     crms: list[str] = []
@@ -266,7 +276,10 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
 
 
 def _judged(
-    draft: _Draft, connected: Connected, record: Record, held: Mapping[tuple[str, str], str],
+    draft: _Draft,
+    connected: Connected,
+    record: Record,
+    held: Mapping[tuple[str, str], str],
     known: Known | None,
 ) -> Way | Outcome:
     """Which way a record goes, or why it goes none."""
@@ -279,9 +292,7 @@ def _judged(
     return judge(draft.wish.operation, record, connected.profile, known)
 
 
-def _known(
-    draft: _Draft, connected: Connected, refs: Sequence[RecordRef]
-) -> Mapping[str, Known]:
+def _known(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> Mapping[str, Known]:
     if not refs:
         return {}
     return draft.history().known(connected.account.org, refs[0].kind, [ref.id for ref in refs])
@@ -314,7 +325,9 @@ def _protected(protection: Protection, record: Record) -> str | None:
         return f"{record.ref.kind} are out of reach in the settings."
     for condition in protection.where:
         if meets(record, condition):
-            return f"the settings protect what has {condition.field} {condition.op} {condition.value}."
+            return (
+                f"the settings protect what has {condition.field} {condition.op} {condition.value}."
+            )
     return None
 
 
@@ -337,7 +350,10 @@ def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Sour
     for source in sources:
         one = taken[source.ref]
         verdict = judge_restore(
-            one, profile, remake=wish.remake, on_conflict=wish.on_conflict,
+            one,
+            profile,
+            remake=wish.remake,
+            on_conflict=wish.on_conflict,
             now=vendor_now(connected),
         )
         without: tuple[str, ...] = ()
@@ -354,8 +370,11 @@ def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Sour
         draft.go(
             verdict,
             Target(
-                source.ref, one.now.fingerprint(profile.vendor_set), verdict.evidence,
-                f"{run} {then}" if source.before is not None else "", without,
+                source.ref,
+                one.now.fingerprint(profile.vendor_set),
+                verdict.evidence,
+                f"{run} {then}" if source.before is not None else "",
+                without,
             ),
         )
 
@@ -450,9 +469,7 @@ def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 
 
-def _totals(
-    plan: Plan, connected: Mapping[str, Connected]
-) -> dict[tuple[str, str], int | None]:
+def _totals(plan: Plan, connected: Mapping[str, Connected]) -> dict[tuple[str, str], int | None]:
     totals: dict[tuple[str, str], int | None] = {}
     if plan.operation is Operation.RESTORE:
         return totals
@@ -467,6 +484,3 @@ def _totals(
         except Exception as error:
             raise contained(error, step.crm) from error
     return totals
-
-
-

@@ -125,15 +125,21 @@ class History:
                 rows = self.verdicts(run, number, page) or {}
                 if len(rows) < len(targets) and doubt is None:
                     doubt = {id_ for id_, sure in self.tried(run, number).items() if not sure}
-                yield number, page, [
-                    rows.get(t.ref.id)
-                    or (
-                        unknown(t.ref, f"the run ended before its answer was known: resume {run}")
-                        if doubt and t.ref.id in doubt
-                        else not_sent(t.ref, "it ended early")
-                    )
-                    for t in targets
-                ]
+                yield (
+                    number,
+                    page,
+                    [
+                        rows.get(t.ref.id)
+                        or (
+                            unknown(
+                                t.ref, f"the run ended before its answer was known: resume {run}"
+                            )
+                            if doubt and t.ref.id in doubt
+                            else not_sent(t.ref, "it ended early")
+                        )
+                        for t in targets
+                    ],
+                )
         page = 0
         while (settled := self.verdicts(run, SETTLED, page)) is not None:
             yield SETTLED, page, list(settled.values())

@@ -24,9 +24,7 @@ def holds(journal: Journal, org: str) -> dict[tuple[str, str], str]:
     return found
 
 
-def mark_held(
-    journal: Journal, stage: str, ref: RecordRef, org: str, reason: str, by: str
-) -> None:
+def mark_held(journal: Journal, stage: str, ref: RecordRef, org: str, reason: str, by: str) -> None:
     """Write down a `hold` or a `release`.
 
     Raises:

@@ -192,7 +192,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, row
         except (csv.Error, UnicodeDecodeError) as error:
             raise SettingsError(
-                f"{path}, row {reader.line_num}: it is not plain CSV in UTF-8: {error}.", code="file"
+                f"{path}, row {reader.line_num}: it is not plain CSV in UTF-8: {error}.",
+                code="file",
             ) from None
 
 
@@ -213,9 +214,10 @@ def _sheet_rows(path: Path) -> Iterator[tuple[int, list[Any]]]:
         ) from None
     for number, row in enumerate(rows, 1):
         # Excel knows numbers only as floats; a whole and short one is what was typed.
-        yield number, [
-            int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in row
-        ]
+        yield (
+            number,
+            [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in row],
+        )
 
 
 def _json_lines(path: Path) -> Iterator[Line]:
@@ -224,7 +226,9 @@ def _json_lines(path: Path) -> Iterator[Line]:
         while raw := file.readline(MAX_ROW + 1):
             number += 1
             if len(raw) > MAX_ROW:
-                raise SettingsError(f"{path}, row {number}: longer than {MAX_ROW} bytes.", code="file")
+                raise SettingsError(
+                    f"{path}, row {number}: longer than {MAX_ROW} bytes.", code="file"
+                )
             if not raw.strip():
                 continue
             try:

@@ -208,7 +208,10 @@ class TouchBook:
                 self._others(connected, rules, some, depth)
 
     def _others(
-        self, connected: Connected, rules: Sequence[CascadeRule], refs: Sequence[RecordRef],
+        self,
+        connected: Connected,
+        rules: Sequence[CascadeRule],
+        refs: Sequence[RecordRef],
         depth: int,
     ) -> None:
         """What detaches or blocks: listed, or only counted."""
@@ -246,7 +249,9 @@ class TouchBook:
                 raise contained(found, connected.crm)
             yield one, found
 
-    def _parent(self, crm: str, operations: frozenset[Operation], depth: int, ref: RecordRef) -> None:
+    def _parent(
+        self, crm: str, operations: frozenset[Operation], depth: int, ref: RecordRef
+    ) -> None:
         key = (crm, operations, depth, ref.kind)
         if key not in self._parents:
             self._parents[key] = _spool(crm)
@@ -273,7 +278,13 @@ class TouchBook:
         """What was reached, relations without a record left out; those nearer to the targets first."""
         return tuple(
             Touch(
-                crm, rule, row.count, row.refs, row.depth, row.parents, row.weight.told(),
+                crm,
+                rule,
+                row.count,
+                row.refs,
+                row.depth,
+                row.parents,
+                row.weight.told(),
                 row.weight.largest(),
             )
             for (crm, rule), row in sorted(

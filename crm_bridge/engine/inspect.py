@@ -101,8 +101,11 @@ def followers(
                 if rule.effect is Effect.FOLLOWS and parent in sure:
                     sure.add(child.ref)
                 yield Follower(
-                    root, rule if parent in sure else doubted(rule), connected.judged(child),
-                    parent, depth,
+                    root,
+                    rule if parent in sure else doubted(rule),
+                    connected.judged(child),
+                    parent,
+                    depth,
                 )
         if not below:
             return
@@ -182,4 +185,3 @@ def _comparable(value: Any) -> Any:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except ValueError:
         return str(value)
-

@@ -65,12 +65,17 @@ class Lanes:
         self.beat: Callable[[], None] | None = None
         self._pool = ThreadPoolExecutor(self.count, "lane", initializer=enter)
 
-    def each(self, call: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R | BaseException]]:
+    def each(
+        self, call: Callable[[T], R], items: Iterable[T]
+    ) -> Iterator[tuple[T, R | BaseException]]:
         """Make a call for each item; yields (item, result or what was raised), as they come."""
         yield from self.serve(call, items, lambda ask: ask.granted())
 
     def serve(
-        self, call: Callable[..., R], items: Iterable[T], answer: Callable[[Ask[Any]], None],
+        self,
+        call: Callable[..., R],
+        items: Iterable[T],
+        answer: Callable[[Ask[Any]], None],
         asks: bool = False,
     ) -> Iterator[tuple[T, R | BaseException]]:
         """As `each`; what lanes ask of the main thread is answered by `answer`, in this thread.

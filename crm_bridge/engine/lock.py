@@ -51,8 +51,15 @@ class OrgLock:
 
     @classmethod
     def take(
-        cls, vendor: str, org: str, *, run: str, journal: str, lease: float,
-        folder: Path | None = None, clock: Callable[[], float] = time.monotonic,
+        cls,
+        vendor: str,
+        org: str,
+        *,
+        run: str,
+        journal: str,
+        lease: float,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Self:
         """Claim an org for a run.
 

@@ -61,8 +61,14 @@ def look_again(
                 moment = outcome.recoverable_until.isoformat()
                 until = [min([*until[:1], moment]), max([*until[1:], moment])]
         observe(
-            Event(run, "verify", now[0].ref.crm if now else "", len(now), plan.counts.records,
-                  tuple(now))
+            Event(
+                run,
+                "verify",
+                now[0].ref.crm if now else "",
+                len(now),
+                plan.counts.records,
+                tuple(now),
+            )
         )
     history.forget_pages()
     seconds, made = terms.clock() - began, accounts.calls() - calls
@@ -72,13 +78,22 @@ def look_again(
     }  # fmt: skip
     history.journal.append(Entry("finish", run, body=finish))
     return Receipt(
-        run, plan.operation, plan.digest, counts, seconds, made,
+        run,
+        plan.operation,
+        plan.digest,
+        counts,
+        seconds,
+        made,
         history.lazy(run, sum(counts.values())),
     )
 
 
 def _page(
-    run: str, plan: Plan, accounts: Accounts, history: History, step: int,
+    run: str,
+    plan: Plan,
+    accounts: Accounts,
+    history: History,
+    step: int,
     outcomes: Sequence[Outcome],
 ) -> list[Outcome]:
     looked = [o for o in outcomes if o.verdict in _LOOKED_AT]
@@ -140,8 +155,13 @@ def _restored_by_us(
 
 
 def _compared(
-    again: Outcome, before: Outcome, record: Record, kept: Record | None, plan: Plan,
-    connected: Connected, history: History,
+    again: Outcome,
+    before: Outcome,
+    record: Record,
+    kept: Record | None,
+    plan: Plan,
+    connected: Connected,
+    history: History,
 ) -> Outcome:
     """For what came back, by whomever: field by field against what was kept."""
     back = (

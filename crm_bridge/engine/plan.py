@@ -164,7 +164,8 @@ def judge(
     if record.unreadable:
         if known is None or known.outcome.state is None:
             return failed(
-                ref, "unreadable",
+                ref,
+                "unreadable",
                 f"{profile.title} neither finds nor shows it: it may be voided, deleted, or never "
                 "have been; no run of this journal took it.",
             )
@@ -185,16 +186,15 @@ def judge(
     return dataclasses.replace(found, evidence=evidence)
 
 
-def _gone(
-    operation: Operation, record: Record, profile: Profile, known: Known | None
-) -> Outcome:
+def _gone(operation: Operation, record: Record, profile: Profile, known: Known | None) -> Outcome:
     ours = known is not None and known.outcome.state in (State.GONE, State.DELETED)
     if operation in (Operation.DELETE, Operation.PURGE) and (record.evidence or ours):
         evidence = record.evidence or f"journal {known.run}" if known else record.evidence
         return Outcome(record.ref, Verdict.ALREADY, State.GONE, evidence or "journal")
     return dataclasses.replace(
         failed(
-            record.ref, "not_found",
+            record.ref,
+            "not_found",
             record.evidence or f"{profile.title} shows no trace of it, nor does this journal.",
         ),
         state=State.GONE,
@@ -209,15 +209,18 @@ def _no(operation: Operation, profile: Profile, kind: str, state: State) -> tupl
             return row.support.value, row.note
         if row.support is Support.MARKED and not usable(row, profile, kind):
             return "not_yet", (
-                row.note
-                or f"no field marks a {kind} so; name one in [crms.X.marks.{kind}]."
+                row.note or f"no field marks a {kind} so; name one in [crms.X.marks.{kind}]."
             )
     what = f"{profile.title} has no {operation.value} for a {kind} that is {state.value}."
     return ("never" if not rows else "not_possible"), what
 
 
 def judge_restore(
-    taken: Taken, profile: Profile, *, remake: bool = False, on_conflict: str = "skip",
+    taken: Taken,
+    profile: Profile,
+    *,
+    remake: bool = False,
+    on_conflict: str = "skip",
     now: datetime | None = None,
 ) -> Way | Outcome:
     """By which way a record comes back, or which verdict it has already.
@@ -233,7 +236,9 @@ def judge_restore(
     ref, state, evidence = record.ref, record.state, ""
     if known is not None and known.outcome.verdict in (Verdict.PENDING, Verdict.UNKNOWN):
         code = known.outcome.verdict.value
-        return skipped(ref, code, f"its outcome in run {known.run} is still {code}; verify that first.")
+        return skipped(
+            ref, code, f"its outcome in run {known.run} is still {code}; verify that first."
+        )
     if taken.new_ref is not None:
         return Outcome(ref, Verdict.ALREADY, State.GONE, "journal", new_ref=taken.new_ref)
     if record.unreadable:
@@ -249,7 +254,8 @@ def judge_restore(
     if known is not None and known.capability is not None and known.capability.erases:
         return dataclasses.replace(
             skipped(ref, "erased", f"run {known.run} erased it for good; it is not made anew."),
-            state=state, undo=Undo.NONE,
+            state=state,
+            undo=Undo.NONE,
         )
     rows = [
         r
@@ -270,12 +276,18 @@ def _by_row(row: Capability, taken: Taken, evidence: str, now: datetime | None) 
         until = taken.known.outcome.recoverable_until if taken.known else None
         if until is not None and now is not None and now > until:
             return failed(
-                taken.now.ref, "window_over",
+                taken.now.ref,
+                "window_over",
                 f"the window closed on {until:%Y-%m-%d}; --remake makes it anew.",
             )
         problem = Problem("by_hand", row.note or "a person restores it in the vendor's page.")
         return Outcome(
-            taken.now.ref, Verdict.BY_HAND, taken.now.state, "read_back", problem, Undo.BY_HAND,
+            taken.now.ref,
+            Verdict.BY_HAND,
+            taken.now.state,
+            "read_back",
+            problem,
+            Undo.BY_HAND,
             until,
         )
     if row.support in (Support.MARKED, Support.REMADE) and taken.before is None:
@@ -327,16 +339,28 @@ def _over(taken: Taken, profile: Profile, state: State, remakable: bool) -> Outc
     ref, known = taken.now.ref, taken.known
     if state is State.GONE and known is None and taken.before is None:
         return dataclasses.replace(
-            failed(ref, "not_found", f"{profile.title} shows no trace of it, nor does this journal."),
+            failed(
+                ref, "not_found", f"{profile.title} shows no trace of it, nor does this journal."
+            ),
             state=State.GONE,
         )
     until = known.outcome.recoverable_until if known else None
     why = (
-        f"its window closed on {until:%Y-%m-%d}" if until else f"{profile.title} brings it back no more"
+        f"its window closed on {until:%Y-%m-%d}"
+        if until
+        else f"{profile.title} brings it back no more"
     )
-    how = "--remake makes it anew, under a new id." if remakable and taken.before else "no way is left."
+    how = (
+        "--remake makes it anew, under a new id."
+        if remakable and taken.before
+        else "no way is left."
+    )
     return Outcome(
-        ref, Verdict.FAILED, state, "read_back", Problem("window_over", f"{why}; {how}"),
+        ref,
+        Verdict.FAILED,
+        state,
+        "read_back",
+        Problem("window_over", f"{why}; {how}"),
         Undo.NEW_ID if remakable else Undo.NONE,
     )
 
@@ -382,9 +406,7 @@ def _variant(row: Capability, profile: Profile, kind: str, count: int) -> Capabi
     return max(alike, key=lambda r: r.at_least, default=row)
 
 
-def ordered(
-    kinds: Sequence[str], rules: Sequence[CascadeRule], operation: Operation
-) -> list[str]:
+def ordered(kinds: Sequence[str], rules: Sequence[CascadeRule], operation: Operation) -> list[str]:
     """Kinds so that nothing that blocks, and nothing that would lose its way back, goes too early.
 
     What follows its parent goes after it, since a child that was deleted first may not come back; what
@@ -494,10 +516,12 @@ def step_findings(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> Ite
         if row.operation is Operation.RESTORE:
             if row.support is Support.REMADE:
                 yield Finding(
-                    Severity.WARNING, "not_captured",
+                    Severity.WARNING,
+                    "not_captured",
                     f"{count} {step.kind} will be made anew, under new ids.",
                     f"Set by the vendor and not by us: {', '.join(profile.vendor_set) or 'nothing'}. "
-                    + row.note, count,
+                    + row.note,
+                    count,
                 )
             continue
         if any(other.after == number for other in steps):
@@ -506,29 +530,32 @@ def step_findings(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> Ite
         if undo_of(back) in (Undo.NEW_ID, Undo.NONE):
             left = "only making it anew from the snapshot is left" if back else "no way is left"
             yield Finding(
-                Severity.WARNING, "irreversible",
+                Severity.WARNING,
+                "irreversible",
                 f"nothing brings {count} {step.kind} back after this: {left}.",
-                row.note, count,
+                row.note,
+                count,
             )
             void = way(profile, Operation.VOID, step.kind, State.LIVE)
             if void is not None and row.operation is Operation.DELETE:
                 yield Finding(
-                    Severity.NOTE, "void_instead",
+                    Severity.NOTE,
+                    "void_instead",
                     f"a void would serve, and can be undone: crm-bridge void {step.crm}:{step.kind}",
                 )
         elif row.window.days is not None:
             promise = "guaranteed" if row.window.guaranteed else "not guaranteed"
             by = " by a person, in the vendor's page" if undo_of(back) is Undo.BY_HAND else ""
             yield Finding(
-                Severity.NOTE, "window",
+                Severity.NOTE,
+                "window",
                 f"{count} {step.kind} can be brought back{by} for {row.window.days} days, {promise}.",
-                row.note, count,
+                row.note,
+                count,
             )
 
 
-def losses_of(
-    steps: Sequence[Step], profiles: Mapping[str, Profile]
-) -> tuple[Loss, ...]:
+def losses_of(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> tuple[Loss, ...]:
     """The loss statement: by which way each step's records come back, and what differs then."""
     told: list[Loss] = []
     for number, step in enumerate(steps):
@@ -546,14 +573,22 @@ def losses_of(
         undo = undo_of(back)
         days = window.days if undo in (Undo.SAME_ID, Undo.BY_HAND) else None
         later = None
-        if undo in (Undo.SAME_ID, Undo.BY_HAND) and days is not None and any(
-            r.support is Support.REMADE for r in profile.rows(Operation.RESTORE, step.kind)
+        if (
+            undo in (Undo.SAME_ID, Undo.BY_HAND)
+            and days is not None
+            and any(r.support is Support.REMADE for r in profile.rows(Operation.RESTORE, step.kind))
         ):
             later = _differs(profile, step.kind, Support.REMADE, row.operation)
         told.append(
             Loss(
-                step.crm, step.kind, len(step.targets), undo.value, days, window.guaranteed,
-                _differs(profile, step.kind, back.support, row.operation), later,
+                step.crm,
+                step.kind,
+                len(step.targets),
+                undo.value,
+                days,
+                window.guaranteed,
+                _differs(profile, step.kind, back.support, row.operation),
+                later,
             )
         )
     return tuple(told)
@@ -580,16 +615,20 @@ def touch_findings(touches: Sequence[Touch]) -> Iterable[Finding]:
         if rule.effect is Effect.FOLLOWS:
             lost = rule.comes_back is False
             yield Finding(
-                Severity.WARNING if lost else Severity.NOTE, "follows",
-                f"{what} follow" + (" and do not come back." if lost else "."), rule.note, count,
+                Severity.WARNING if lost else Severity.NOTE,
+                "follows",
+                f"{what} follow" + (" and do not come back." if lost else "."),
+                rule.note,
+                count,
             )
         elif rule.effect is Effect.MAY_FOLLOW:
             yield Finding(
                 Severity.WARNING, "may_follow", f"{what} may follow; nobody says.", rule.note, count
             )
         elif rule.effect is Effect.DETACHES:
-            yield Finding(Severity.NOTE, "vendor_note", f"{what} stay, and lose their tie.",
-                          rule.note, count)
+            yield Finding(
+                Severity.NOTE, "vendor_note", f"{what} stay, and lose their tie.", rule.note, count
+            )
         elif rule.effect in (Effect.BLOCKS, Effect.MAY_BLOCK):
             may = "may block" if rule.effect is Effect.MAY_BLOCK else "block"
             yield Finding(Severity.WARNING, "blocked", f"{what} {may} it.", rule.note, count)

@@ -51,7 +51,9 @@ def target_of(crm: str, kind: str) -> Callable[[list[Any]], Target]:
     """The inverse of `target_row`, for one step."""
 
     def decode(row: list[Any]) -> Target:
-        id_, fingerprint, evidence, source, without = [*row, "", "", ()][:5] if len(row) < 5 else row
+        id_, fingerprint, evidence, source, without = (
+            [*row, "", "", ()][:5] if len(row) < 5 else row
+        )
         return Target(RecordRef(crm, kind, id_), fingerprint, evidence, source, tuple(without))
 
     return decode
@@ -62,7 +64,9 @@ def outcome_row(outcome: Outcome) -> list[Any]:
     rest: dict[str, Any] = {}
     if outcome.problem:
         rest["problem"] = [
-            outcome.problem.message, outcome.problem.vendor_code, outcome.problem.request_id
+            outcome.problem.message,
+            outcome.problem.vendor_code,
+            outcome.problem.request_id,
         ]
     for name in ("evidence", "link"):
         if value := getattr(outcome, name):
@@ -209,7 +213,8 @@ def build(
     if head.get("version") != VERSION:
         raise PlanBlocked(
             f"the plan is of version {head.get('version')}, this program reads {VERSION}.",
-            detail="Make the plan anew with this program.", code="stale",
+            detail="Make the plan anew with this program.",
+            code="stale",
         )
     steps: list[Step] = []
     for number, row in enumerate(head["steps"]):
@@ -218,9 +223,7 @@ def build(
         root = number
         while after is not None:
             root, after = after, head["steps"][after]["after"]
-        targets: Any = Rows(
-            row["count"], pages("step", root), target_of(row["crm"], row["kind"])
-        )
+        targets: Any = Rows(row["count"], pages("step", root), target_of(row["crm"], row["kind"]))
         steps.append(Step(row["crm"], row["kind"], capability, targets, row["after"]))
     touches = []
     for number, row in enumerate(head["touches"]):
@@ -233,7 +236,12 @@ def build(
         parents: Rows[str] = Rows(row["read"], pages("touch", number), lambda one: one[1])
         touches.append(
             Touch(
-                row["crm"], rule, row["count"], refs, row["depth"], parents,
+                row["crm"],
+                rule,
+                row["count"],
+                refs,
+                row["depth"],
+                parents,
                 tuple(Sum(*one) for one in row["sums"]),
                 tuple(
                     Largest(RecordRef(row["crm"], kind, id_), title, amount)

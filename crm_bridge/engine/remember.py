@@ -115,5 +115,3 @@ def _now(accounts: Accounts, crm: str) -> datetime:
         return vendor_now(accounts.connected(crm))
     except BridgeError:
         return datetime.now(UTC)
-
-

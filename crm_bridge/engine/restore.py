@@ -75,9 +75,7 @@ def taken_by(
         if not back:
             continue
         kept = history.journal.snapshots(run, [o.ref for o in back])
-        yield [
-            Source(o.ref, kept.get(o.ref), Known(run, plan.operation, o, row)) for o in back
-        ]
+        yield [Source(o.ref, kept.get(o.ref), Known(run, plan.operation, o, row)) for o in back]
 
 
 def _half_way(steps: Sequence[Any], step: int) -> set[State | None]:
@@ -200,7 +198,10 @@ class Comparison:
 
 
 def compare(
-    before: Record, now: Record, connected: Connected, renamed: Renamed,
+    before: Record,
+    now: Record,
+    connected: Connected,
+    renamed: Renamed,
     not_set: Collection[str] = (),
 ) -> Comparison:
     """Hold a record against its snapshot.
@@ -235,9 +236,7 @@ def pointed(record: Record, renamed: Renamed) -> Record:
     return dataclasses.replace(record, fields=fields, links=links)
 
 
-def read_each(
-    connected: Connected, refs: Sequence[RecordRef]
-) -> dict[RecordRef, Record]:
+def read_each(connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
     """Read records of any kinds; what cannot be read is left out."""
     by_kind: dict[str, list[RecordRef]] = {}
     for ref in dict.fromkeys(refs):

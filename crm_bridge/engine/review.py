@@ -16,8 +16,11 @@ class Review:
     def review_plan(self, plan: Plan, scene: Scene) -> Iterable[Finding]:
         """Judge a plan as a careful colleague would."""
         return [
-            *_limits(plan, scene), *_shares(plan, scene), *_quotas(plan, scene),
-            *_reasons(plan, scene), *_notes(plan),
+            *_limits(plan, scene),
+            *_shares(plan, scene),
+            *_quotas(plan, scene),
+            *_reasons(plan, scene),
+            *_notes(plan),
         ]
 
 
@@ -25,7 +28,8 @@ def _limits(plan: Plan, scene: Scene) -> Iterable[Finding]:
     limit = scene.limits.get("records")
     if limit is not None and plan.counts.records > limit:
         yield Finding(
-            Severity.ERROR, "limit_records",
+            Severity.ERROR,
+            "limit_records",
             f"{plan.counts.records} records are more than the {int(limit)} that a plan may take.",
             f"If that is meant, raise it by name: --limit-records {plan.counts.records}",
             plan.counts.records,
@@ -45,13 +49,15 @@ def _shares(plan: Plan, scene: Scene) -> Iterable[Finding]:
         total = scene.totals.get((crm, kind))
         if total is None:
             yield Finding(
-                Severity.NOTE, "limit_share",
+                Severity.NOTE,
+                "limit_share",
                 f"how many {kind} there are in {crm} is not known, so the share is not checked.",
             )
         elif count > limit * total and count > 1:
             share = count / total if total else 1.0
             yield Finding(
-                Severity.ERROR, "limit_share",
+                Severity.ERROR,
+                "limit_share",
                 f"{count} of {total} live {kind} in {crm} are {share:.0%}, more than {limit:.0%}.",
                 f"If that is meant, raise it by name: --limit-share {min(1.0, share + 0.005):.2f}",
                 count,
@@ -69,7 +75,8 @@ def _quotas(plan: Plan, scene: Scene) -> Iterable[Finding]:
             continue
         days = -(-max(0, plan.counts.calls - max(0, left)) // max(1, quota.limit - reserve)) + 1
         yield Finding(
-            Severity.WARNING, "quota",
+            Severity.WARNING,
+            "quota",
             f"{crm} has {quota.left} calls left today, {reserve} of them kept for a restore; this "
             f"plan needs about {plan.counts.calls}.",
             f"It takes {days} days: about {max(0, left)} calls today, then resume after the reset"
@@ -84,7 +91,8 @@ def _reasons(plan: Plan, scene: Scene) -> Iterable[Finding]:
     missing = [n for n, v in (("reason", plan.reason), ("code", plan.code)) if not v]
     if missing:
         yield Finding(
-            Severity.ERROR if scene.require_reason else Severity.WARNING, "no_reason",
+            Severity.ERROR if scene.require_reason else Severity.WARNING,
+            "no_reason",
             f"no {' and no '.join(missing)} is given.",
             'Say why, for whoever asks later: --reason "left the market" --code left',
         )

@@ -163,9 +163,7 @@ def _each(targets: Any) -> Iterator[Any]:
         )
 
 
-def _take(
-    selection: Selection, one: Any, spell: Spell, wanted: tuple[str, str] | None
-) -> None:
+def _take(selection: Selection, one: Any, spell: Spell, wanted: tuple[str, str] | None) -> None:
     if isinstance(one, Record):
         one = one.ref
     if isinstance(one, RecordRef):

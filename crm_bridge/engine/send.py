@@ -68,8 +68,14 @@ class Street:
     def entry(self, stage: str, item: Item, kind: str, **more: Any) -> Entry:
         """An entry about records of one page."""
         return Entry(
-            stage, self.run, self.connected.crm, self.connected.account.org, kind,
-            item.step, item.page, **more,
+            stage,
+            self.run,
+            self.connected.crm,
+            self.connected.account.org,
+            kind,
+            item.step,
+            item.page,
+            **more,
         )
 
 
@@ -115,7 +121,8 @@ def _stop(items: Iterable[Item], why: str) -> None:
             hung = item.doubts > 0
             item.outcome = (
                 unknown(item.ref, f"an answer was lost, and the run stopped ({why}).")
-                if hung else not_sent(item.ref, why)
+                if hung
+                else not_sent(item.ref, why)
             )
 
 
@@ -148,7 +155,11 @@ def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
     street.journal.append(
         *(
             street.entry(
-                "intent", p.items[0], p.batch.kind, batch=p.number, attempt=p.attempt,
+                "intent",
+                p.items[0],
+                p.batch.kind,
+                batch=p.number,
+                attempt=p.attempt,
                 body={
                     "ids": p.batch.ids,
                     "operation": phase.row.operation.value,
@@ -169,7 +180,10 @@ def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
         try:
             street.journal.append(
                 street.entry(
-                    "job", parcel.items[0], parcel.batch.kind, batch=number,
+                    "job",
+                    parcel.items[0],
+                    parcel.batch.kind,
+                    batch=number,
                     body={"handle": handle, "ids": parcel.batch.ids},
                 )
             )
@@ -321,8 +335,13 @@ def _trouble(street: Street, parcel: _Parcel, error: BaseException) -> bool:
             guard.halt("login")
         for item in parcel.items:
             item.answer = dataclasses.replace(
-                failed(item.ref, "unauthorized", error.summary, vendor_code=error.vendor_code,
-                       request_id=error.request_id),
+                failed(
+                    item.ref,
+                    "unauthorized",
+                    error.summary,
+                    vendor_code=error.vendor_code,
+                    request_id=error.request_id,
+                ),
                 passing=True,
             )
         return error.renewable
@@ -330,7 +349,10 @@ def _trouble(street: Street, parcel: _Parcel, error: BaseException) -> bool:
         for item in parcel.items:
             code = "divide" if error.divisible and len(parcel.items) > 1 else "refused"
             item.answer = failed(
-                item.ref, code, str(error), vendor_code=error.vendor_code,
+                item.ref,
+                code,
+                str(error),
+                vendor_code=error.vendor_code,
                 request_id=error.request_id,
             )
         _divide(parcel)
@@ -368,7 +390,10 @@ def _outcome_entry(street: Street, parcel: _Parcel, told_later: bool = False) ->
             word = "not_sent"
         rows.append([item.ref.id, word, problem.code if problem else item.answer.evidence])
     return street.entry(
-        "outcome", parcel.items[0], parcel.batch.kind, batch=parcel.number,
+        "outcome",
+        parcel.items[0],
+        parcel.batch.kind,
+        batch=parcel.number,
         attempt=parcel.attempt,
         body={"rows": rows, "sent": 0 if told_later else parcel.permit.sent},
     )
@@ -474,7 +499,8 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
             item.after = None
             if item.answer is not None and item.answer.verdict is Verdict.DONE:
                 item.answer = dataclasses.replace(
-                    item.answer, verdict=Verdict.UNKNOWN,
+                    item.answer,
+                    verdict=Verdict.UNKNOWN,
                     problem=Problem("unknown", f"it could not be read back: {error.summary}"),
                 )
         return
@@ -486,7 +512,9 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
     street.journal.append(
         *(
             street.entry(
-                "readback", some[0], phase.step.kind,
+                "readback",
+                some[0],
+                phase.step.kind,
                 body={"rows": [[i.ref.id, _seen(i.after)] for i in some]},
             )
             for some in by_page.values()
@@ -498,5 +526,3 @@ def _seen(record: Record | None) -> str:
     if record is None or record.unreadable:
         return "unreadable"
     return record.state.value
-
-

@@ -31,7 +31,10 @@ def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> 
         return
     if after is not None and after.state is State.PENDING:
         item.outcome = Outcome(
-            item.ref, Verdict.PENDING, State.PENDING, "read_back",
+            item.ref,
+            Verdict.PENDING,
+            State.PENDING,
+            "read_back",
             Problem("pending", after.evidence or "it waits for an approval or a job."),
             details=answer.details,
         )
@@ -48,16 +51,21 @@ def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> 
             again.append(item)
         elif _untouched(connected, item, after):
             item.outcome = _as_found(
-                failed(item.ref, "not_applied", "two answers were lost, and it is as it was."), after
+                failed(item.ref, "not_applied", "two answers were lost, and it is as it was."),
+                after,
             )
         else:
             item.outcome = _as_found(
-                unknown(item.ref, "an answer was lost, and it is neither as it was nor as it should be."),
+                unknown(
+                    item.ref, "an answer was lost, and it is neither as it was nor as it should be."
+                ),
                 after,
             )
     elif answer.verdict in (Verdict.DONE, Verdict.ALREADY):
         item.outcome = _as_found(
-            failed(item.ref, "not_applied", "the vendor said done, and a read shows that it is not."),
+            failed(
+                item.ref, "not_applied", "the vendor said done, and a read shows that it is not."
+            ),
             after,
         )
     else:
@@ -70,7 +78,9 @@ def _as_found(outcome: Outcome, record: Record) -> Outcome:
 
 def _untouched(connected: Connected, item: Item, after: Record) -> bool:
     without = connected.profile.vendor_set
-    return item.before is not None and after.fingerprint(without) == item.before.fingerprint(without)
+    return item.before is not None and after.fingerprint(without) == item.before.fingerprint(
+        without
+    )
 
 
 def _judge_unseen(phase: Phase, item: Item, answer: Outcome) -> None:
@@ -171,7 +181,8 @@ def differences(
     def told(record: Record) -> set[tuple[str, str, str, str]]:
         return {
             (
-                link.name, link.other.kind,
+                link.name,
+                link.other.kind,
                 renamed.ids.get((link.other.kind, link.other.id), link.other.id),
                 link.label or "",
             )
@@ -198,7 +209,10 @@ def repoint(value: Any, ids: Mapping[str, str]) -> Any:
 
 
 def looked_at_again(
-    outcome: Outcome, record: Record, gives: State | None, operation: Operation,
+    outcome: Outcome,
+    record: Record,
+    gives: State | None,
+    operation: Operation,
     restored_by_us: Callable[[RecordRef], bool],
 ) -> Outcome:
     """What a later look makes of an outcome: it settles what was open, and names what moved.
@@ -214,13 +228,18 @@ def looked_at_again(
     if outcome.verdict in (Verdict.PENDING, Verdict.BY_HAND, Verdict.UNKNOWN):
         if state is gives and state is not None:
             return Outcome(
-                outcome.ref, Verdict.DONE, state, "read_back", new_ref=outcome.new_ref,
+                outcome.ref,
+                Verdict.DONE,
+                state,
+                "read_back",
+                new_ref=outcome.new_ref,
                 details=outcome.details,
             )
         if outcome.verdict is Verdict.PENDING and state is State.LIVE and gives is not State.LIVE:
             return dataclasses.replace(
                 failed(outcome.ref, "refused", "the approval was turned down; it is as it was."),
-                state=state, details=outcome.details,
+                state=state,
+                details=outcome.details,
             )
         return dataclasses.replace(outcome, state=state or outcome.state)
     if outcome.verdict is not Verdict.DONE or state is None:
@@ -232,6 +251,9 @@ def looked_at_again(
         return dataclasses.replace(outcome, state=state)
     code = "restored_elsewhere" if back else "changed"
     return dataclasses.replace(
-        outcome, state=state,
-        problem=Problem(code, f"it is {state.value} now, and no run of this journal brought it there."),
+        outcome,
+        state=state,
+        problem=Problem(
+            code, f"it is {state.value} now, and no run of this journal brought it there."
+        ),
     )

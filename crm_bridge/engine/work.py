@@ -139,7 +139,9 @@ def phases_of(chain: list[Step], connected: Connected) -> list[Phase]:
         if row.support is Support.MARKED:
             whats = ["fields"]
             if connected.profile.lock and _locks(connected, step):
-                whats = ["lock", "fields"] if row.operation is Operation.RESTORE else ["fields", "lock"]
+                whats = (
+                    ["lock", "fields"] if row.operation is Operation.RESTORE else ["fields", "lock"]
+                )
         else:
             whats = ["create" if row.support is Support.REMADE else "verb"]
         for what in whats:
@@ -206,8 +208,9 @@ def not_sent(ref: RecordRef, why: str) -> Outcome:
     return skipped(ref, "not_sent", f"the run stopped first ({why}); resume takes it up.")
 
 
-def with_problem(outcome: Outcome, code: str, message: str,
-                 details: Mapping[str, Any] | None = None) -> Outcome:
+def with_problem(
+    outcome: Outcome, code: str, message: str, details: Mapping[str, Any] | None = None
+) -> Outcome:
     """The same verdict with something to tell."""
     merged = {**outcome.details, **(details or {})}
     if outcome.problem is not None and outcome.problem.code not in ("set_by_vendor",):

@@ -25,11 +25,17 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
         "the disk cannot be read or written (a fault, a quota or a size limit)",
         "See to the disk; then run 'crm-bridge journal check' and resume.",
     ),
-    sqlite3.SQLITE_BUSY: ("it is locked by another process", "Wait for it, or end it; then resume."),
+    sqlite3.SQLITE_BUSY: (
+        "it is locked by another process",
+        "Wait for it, or end it; then resume.",
+    ),
     sqlite3.SQLITE_LOCKED: ("it is locked", "Wait for the other run to end; then resume."),
     sqlite3.SQLITE_READONLY: ("it is read-only", "Make the file and its folder yours to write."),
     sqlite3.SQLITE_PERM: ("it may not be written", "Make the file and its folder yours to write."),
-    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "Look at the rights of the file and its folder."),
+    sqlite3.SQLITE_CANTOPEN: (
+        "it cannot be opened",
+        "Look at the rights of the file and its folder.",
+    ),
     sqlite3.SQLITE_NOTADB: (
         "it is not a journal",
         "Bring it back from a backup, or name another file; it is not overwritten.",
@@ -105,7 +111,12 @@ class Connection:
                 detail="Name a folder on a disk of this machine.",
             )
         # Committed is not durable below FULL: with NORMAL a WAL is not synced before a checkpoint.
-        for word in ("synchronous=FULL", "trusted_schema=OFF", "cell_size_check=ON", "cache_size=-8000"):
+        for word in (
+            "synchronous=FULL",
+            "trusted_schema=OFF",
+            "cell_size_check=ON",
+            "cache_size=-8000",
+        ):
             self._sql.exec_driver_sql(f"PRAGMA {word}")
 
     @property

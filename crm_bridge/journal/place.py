@@ -37,7 +37,7 @@ def path_of(url: str, folder: Path | None) -> Path:
         # The address holds a password, so it is not repeated.
         raise SettingsError(
             "the journal cannot stand in PostgreSQL yet.",
-            detail="That comes later; use journal = \"sqlite:///crm_bridge.db\".",
+            detail='That comes later; use journal = "sqlite:///crm_bridge.db".',
         )
     path = rest[1:]
     if scheme != "sqlite" or not colon or rest[:1] != "/" or not path or "\0" in path:

@@ -290,9 +290,7 @@ class Profile:
         named = tuple(c for c in rows if c.kinds != ANY)
         return named or rows
 
-    def losses_of(
-        self, kind: str, support: Support, operation: Operation
-    ) -> tuple[LossRule, ...]:
+    def losses_of(self, kind: str, support: Support, operation: Operation) -> tuple[LossRule, ...]:
         """What is not as it was when a record comes back by a way of this support."""
         return tuple(
             loss

@@ -81,8 +81,13 @@ class Outcome:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def done(ref: RecordRef, *, state: State | None = None, new_ref: RecordRef | None = None,
-         details: Mapping[str, Any] | None = None) -> Outcome:
+def done(
+    ref: RecordRef,
+    *,
+    state: State | None = None,
+    new_ref: RecordRef | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Outcome:
     """The vendor says that it did what was asked."""
     return Outcome(ref, Verdict.DONE, state, "answer", new_ref=new_ref, details=details or {})
 
@@ -92,14 +97,23 @@ def already(ref: RecordRef, *, state: State | None = None) -> Outcome:
     return Outcome(ref, Verdict.ALREADY, state, "answer")
 
 
-def pending(ref: RecordRef, message: str = "", *, details: Mapping[str, Any] | None = None) -> Outcome:
+def pending(
+    ref: RecordRef, message: str = "", *, details: Mapping[str, Any] | None = None
+) -> Outcome:
     """An approval or a job of the vendor's still runs."""
     problem = Problem("pending", message) if message else None
     return Outcome(ref, Verdict.PENDING, State.PENDING, "answer", problem, details=details or {})
 
 
-def failed(ref: RecordRef, code: str, message: str = "", *, vendor_code: str | None = None,
-           request_id: str | None = None, passing: bool = False) -> Outcome:
+def failed(
+    ref: RecordRef,
+    code: str,
+    message: str = "",
+    *,
+    vendor_code: str | None = None,
+    request_id: str | None = None,
+    passing: bool = False,
+) -> Outcome:
     """The vendor refused this record; `passing` where it surely was not applied and may be sent again."""
     problem = Problem(code, message, vendor_code, request_id)
     return Outcome(ref, Verdict.FAILED, None, "answer", problem, passing=passing)

@@ -59,7 +59,10 @@ def calendar(deadlines: Iterable[Deadline], now: datetime) -> Iterator[str]:
         now: When the calendar is made.
     """
     yield from _lines(
-        "BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{_PRODUCT}", "CALSCALE:GREGORIAN",
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        f"PRODID:{_PRODUCT}",
+        "CALSCALE:GREGORIAN",
         "X-WR-CALNAME:crm-bridge: last days to undo",
     )
     some = False
@@ -69,16 +72,25 @@ def calendar(deadlines: Iterable[Deadline], now: datetime) -> Iterator[str]:
     if not some:
         # A calendar without any component is none by the RFC; this one changes nothing.
         yield from _lines(
-            "BEGIN:VTIMEZONE", "TZID:Etc/UTC", "BEGIN:STANDARD", "DTSTART:19700101T000000",
-            "TZOFFSETFROM:+0000", "TZOFFSETTO:+0000", "TZNAME:UTC", "END:STANDARD", "END:VTIMEZONE",
+            "BEGIN:VTIMEZONE",
+            "TZID:Etc/UTC",
+            "BEGIN:STANDARD",
+            "DTSTART:19700101T000000",
+            "TZOFFSETFROM:+0000",
+            "TZOFFSETTO:+0000",
+            "TZNAME:UTC",
+            "END:STANDARD",
+            "END:VTIMEZONE",
         )
     yield from _lines("END:VCALENDAR")
 
 
 def _event(one: Deadline, now: datetime) -> Iterator[str]:
     what = f"{one.count} {one.kind} in {one.crm}"
-    word = "The vendor guarantees this window." if one.guaranteed else (
-        "The vendor does not guarantee this window: it may close sooner."
+    word = (
+        "The vendor guarantees this window."
+        if one.guaranteed
+        else ("The vendor does not guarantee this window: it may close sooner.")
     )
     key = hashlib.sha256(f"{one.run}\0{one.crm}\0{one.kind}".encode()).hexdigest()[:32]
     yield from _lines(

@@ -34,7 +34,10 @@ VALUE: Final = 300
 """Signs of one value that the page shows."""
 
 _UNDO: Final = {
-    "same_id": "same_id", "new_id": "undo.new_id", "by_hand": "undo.by_hand", "none": "undo.none"
+    "same_id": "same_id",
+    "new_id": "undo.new_id",
+    "by_hand": "undo.by_hand",
+    "none": "undo.none",
 }
 
 
@@ -86,9 +89,7 @@ def page(matter: Matter, lang: str = "en") -> Iterator[str]:
         "title": _title(matter, lang),
         "gathered": gathered,
         "deadline": deadline,
-        "follow": sum(
-            t.count or 0 for t in plan.touches if t.rule.effect.value in picture.ALONG
-        ),
+        "follow": sum(t.count or 0 for t in plan.touches if t.rule.effect.value in picture.ALONG),
         "done": came.counts.get(Verdict.DONE, 0) if came else 0,
         "worth": _worth(matter),
         "tree": picture.tree_of(plan),
@@ -168,7 +169,8 @@ def _loss(loss: Any) -> dict[str, Any]:
         }
 
     return {
-        "loss": loss, "within": parts(loss.differs),
+        "loss": loss,
+        "within": parts(loss.differs),
         "later": None if loss.later is None else parts(loss.later),
     }
 

@@ -91,7 +91,8 @@ class Tree:
         """The tree in pieces of so many rows."""
         return [
             Slice(
-                top, min(rows * ROW, self.height - top),
+                top,
+                min(rows * ROW, self.height - top),
                 [t for t in self.twigs if top <= t.y < top + rows * ROW],
                 [t for t in self.twigs if t.up and t.up < top + rows * ROW and t.y >= top],
             )
@@ -140,9 +141,7 @@ def tree_of(plan: Plan) -> Tree:
 class _Drawing:
     """Puts rows one below the other."""
 
-    def __init__(
-        self, touches: Sequence[Touch], scale: float, amounts: dict[str, Decimal]
-    ) -> None:
+    def __init__(self, touches: Sequence[Touch], scale: float, amounts: dict[str, Decimal]) -> None:
         self.tree = Tree()
         self._touches, self._scale, self._amounts = touches, scale, amounts
         self._told: set[int] = set()
@@ -151,9 +150,7 @@ class _Drawing:
         self.tree.height += ROW
         return self.tree.height - ROW // 2
 
-    def root(
-        self, crm: str, kind: str, operation: str, count: int, sums: Iterable[Sum]
-    ) -> None:
+    def root(self, crm: str, kind: str, operation: str, count: int, sums: Iterable[Sum]) -> None:
         """Targets of a kind, and what hangs on them."""
         y = self._next()
         self.tree.twigs.append(
@@ -173,9 +170,16 @@ class _Drawing:
         room = (BAR_AT - x) // 6 - wide(rule.child) - 20
         self.tree.twigs.append(
             Twig(
-                x, y, rule.effect.value, short(rule.child, 30), touch.count,
-                (touch.count or 0) * self._scale, at + 1, short(rule.via, max(4, room)),
-                rule.comes_back, up=above,
+                x,
+                y,
+                rule.effect.value,
+                short(rule.child, 30),
+                touch.count,
+                (touch.count or 0) * self._scale,
+                at + 1,
+                short(rule.via, max(4, room)),
+                rule.comes_back,
+                up=above,
             )
         )
         self._sums(touch.sums, x + INDENT, y)
@@ -189,8 +193,15 @@ class _Drawing:
             bar = float(abs(one.amount or Decimal(0)) / most) * BAR
             self.tree.twigs.append(
                 Twig(
-                    x, self._next(), "sum", short(one.name, 40), one.count, bar,
-                    amount=one.amount, currency=one.currency, up=above,
+                    x,
+                    self._next(),
+                    "sum",
+                    short(one.name, 40),
+                    one.count,
+                    bar,
+                    amount=one.amount,
+                    currency=one.currency,
+                    up=above,
                 )
             )
 
@@ -251,7 +262,13 @@ def windows_of(plan: Plan) -> list[Window]:
             until = (plan.made_at + timedelta(days=loss.days)).strftime("%Y-%m-%d")
         length = BAR * (loss.days / most) if loss.days is not None else BAR
         return Window(
-            loss.crm, loss.kind, loss.count, loss.undo, loss.days, until, loss.guaranteed,
+            loss.crm,
+            loss.kind,
+            loss.count,
+            loss.undo,
+            loss.days,
+            until,
+            loss.guaranteed,
             length if loss.undo in ("same_id", "by_hand") else 0,
         )
 

@@ -143,7 +143,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "所有已恢复的记录均与留存一致（事先说明的差异除外）。",
     ),
     "differences.named": (
-        "Said beforehand, with the number of records", "事先已说明的差异（及记录数）"
+        "Said beforehand, with the number of records",
+        "事先已说明的差异（及记录数）",
     ),
     "unnamed": ("not said beforehand", "事先未说明"),
     "list": ("Records", "记录明细"),

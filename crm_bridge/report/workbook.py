@@ -29,29 +29,65 @@ _DIGITS: Final = 15
 SHEETS: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "summary": (("what", 26), ("value", 80)),
     "records": (
-        ("record", 38), ("name", 34), ("step", 6), ("operation", 11), ("support", 10),
-        ("kind", 18), ("id", 24), ("crm", 10),
+        ("record", 38),
+        ("name", 34),
+        ("step", 6),
+        ("operation", 11),
+        ("support", 10),
+        ("kind", 18),
+        ("id", 24),
+        ("crm", 10),
     ),
     "children": (
-        ("touch", 7), ("depth", 7), ("parent", 38), ("child", 38), ("name", 34), ("by", 26),
-        ("effect", 12), ("comes back", 12),
+        ("touch", 7),
+        ("depth", 7),
+        ("parent", 38),
+        ("child", 38),
+        ("name", 34),
+        ("by", 26),
+        ("effect", 12),
+        ("comes back", 12),
     ),
     "sums": (
-        ("touch", 7), ("of", 26), ("what", 20), ("currency", 10), ("amount", 18), ("records", 9),
+        ("touch", 7),
+        ("of", 26),
+        ("what", 20),
+        ("currency", 10),
+        ("amount", 18),
+        ("records", 9),
     ),
     "links": (("record", 38), ("relation", 26), ("other record", 38), ("label", 20)),
     "fields": (("record", 38), ("field", 30), ("before", 50), ("after", 50), ("changed", 10)),
     "differences": (
-        ("record", 38), ("field", 30), ("before", 50), ("now", 50), ("named beforehand", 18),
+        ("record", 38),
+        ("field", 30),
+        ("before", 50),
+        ("now", 50),
+        ("named beforehand", 18),
     ),
     "outcomes": (
-        ("record", 38), ("verdict", 10), ("state", 10), ("code", 16), ("message", 60),
-        ("vendor code", 22), ("request id", 22), ("way back", 10), ("until (UTC)", 22),
-        ("new record", 38), ("link", 50),
+        ("record", 38),
+        ("verdict", 10),
+        ("state", 10),
+        ("code", 16),
+        ("message", 60),
+        ("vendor code", 22),
+        ("request id", 22),
+        ("way back", 10),
+        ("until (UTC)", 22),
+        ("new record", 38),
+        ("link", 50),
     ),
     "losses": (
-        ("crm", 10), ("kind", 18), ("records", 9), ("way back", 10), ("days", 7),
-        ("guaranteed", 11), ("differs afterwards", 34), ("why", 60), ("when", 22),
+        ("crm", 10),
+        ("kind", 18),
+        ("records", 9),
+        ("way back", 10),
+        ("days", 7),
+        ("guaranteed", 11),
+        ("differs afterwards", 34),
+        ("why", 60),
+        ("when", 22),
     ),
 }
 """Each sheet's columns with their widths, in the order of the book."""
@@ -71,14 +107,18 @@ def write_workbook(path: str | Path, matter: Matter) -> int:
     except ImportError:
         raise SettingsError(
             "for a workbook xlsxwriter is needed.",
-            detail='Install it: pip install "crm-bridge[excel]"', code="excel",
+            detail='Install it: pip install "crm-bridge[excel]"',
+            code="excel",
         ) from None
     book = _Book(
         xlsxwriter.Workbook(
             str(path),
             {
-                "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-                "strings_to_numbers": False, "default_date_format": "yyyy-mm-dd hh:mm",
+                "constant_memory": True,
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "strings_to_numbers": False,
+                "default_date_format": "yyyy-mm-dd hh:mm",
             },
         )
     )
@@ -186,10 +226,15 @@ def _yes(value: bool | None) -> str:
 def _summary(book: _Book, matter: Matter) -> None:
     plan, came = matter.plan, matter.receipt
     rows: list[tuple[str, Any]] = [
-        ("operation", plan.operation.value), ("records", plan.counts.records),
-        ("settled before anything is sent", plan.counts.settled), ("by", plan.by),
-        ("reason", plan.reason), ("code", plan.code), ("plan", plan.id),
-        ("plan made at (UTC)", _at(plan.made_at)), ("digest", plan.digest),
+        ("operation", plan.operation.value),
+        ("records", plan.counts.records),
+        ("settled before anything is sent", plan.counts.settled),
+        ("by", plan.by),
+        ("reason", plan.reason),
+        ("code", plan.code),
+        ("plan", plan.id),
+        ("plan made at (UTC)", _at(plan.made_at)),
+        ("digest", plan.digest),
         ("nothing brings the targets back", _yes(plan.irreversible)),
     ]
     rows += [
@@ -212,7 +257,12 @@ def _summary(book: _Book, matter: Matter) -> None:
 def _losses(book: _Book, matter: Matter) -> None:
     for loss in matter.plan.losses:
         head = (
-            loss.crm, loss.kind, loss.count, loss.undo, loss.days, _yes(loss.guaranteed),
+            loss.crm,
+            loss.kind,
+            loss.count,
+            loss.undo,
+            loss.days,
+            _yes(loss.guaranteed),
         )
         for what, why in loss.differs:
             book.row("losses", *head, what, why, "within the window")
@@ -228,9 +278,15 @@ def _lines(book: _Book, matter: Matter, lines: Sequence[Line]) -> None:
         ref, before = line.ref, kept.get(line.ref)
         row = matter.plan.steps[line.step - 1].capability if line.step else None
         book.row(
-            "records", str(ref), title_of(before), line.step,
+            "records",
+            str(ref),
+            title_of(before),
+            line.step,
             row.operation.value if row else matter.plan.operation.value,
-            row.support.value if row else "settled", ref.kind, ref.id, ref.crm,
+            row.support.value if row else "settled",
+            ref.kind,
+            ref.id,
+            ref.crm,
         )
         if before is not None:
             _fields(book, ref, before, matter.after(line, before))
@@ -241,9 +297,7 @@ def _lines(book: _Book, matter: Matter, lines: Sequence[Line]) -> None:
         book.row("differences", one.ref, one.field, one.was, one.now, _yes(one.named))
 
 
-def _fields(
-    book: _Book, ref: RecordRef, before: Record, after: Mapping[str, Any] | None
-) -> None:
+def _fields(book: _Book, ref: RecordRef, before: Record, after: Mapping[str, Any] | None) -> None:
     names = [*before.fields, *(n for n in after or () if n not in before.fields)]
     for name in names:
         was = before.fields.get(name)
@@ -261,11 +315,18 @@ def _outcome(book: _Book, line: Line) -> None:
         return
     problem = came.problem
     book.row(
-        "outcomes", str(came.ref), came.verdict.value, came.state.value if came.state else "",
-        problem.code if problem else "", problem.message if problem else "",
-        problem.vendor_code if problem else "", problem.request_id if problem else "",
-        came.undo.value if came.undo else "", _at(came.recoverable_until),
-        str(came.new_ref) if came.new_ref else "", came.link,
+        "outcomes",
+        str(came.ref),
+        came.verdict.value,
+        came.state.value if came.state else "",
+        problem.code if problem else "",
+        problem.message if problem else "",
+        problem.vendor_code if problem else "",
+        problem.request_id if problem else "",
+        came.undo.value if came.undo else "",
+        _at(came.recoverable_until),
+        str(came.new_ref) if came.new_ref else "",
+        came.link,
     )
 
 
@@ -281,8 +342,15 @@ def _touch(book: _Book, matter: Matter, number: int, touch: Touch) -> None:
             parent = next(parents, "")
             above = f"{touch.crm}:{rule.kind}/{parent}" if parent else ""
             book.row(
-                "children", number, touch.depth, above, str(ref), title_of(kept.get(ref)),
-                rule.via, rule.effect.value, back,
+                "children",
+                number,
+                touch.depth,
+                above,
+                str(ref),
+                title_of(kept.get(ref)),
+                rule.via,
+                rule.effect.value,
+                back,
             )
             if (before := kept.get(ref)) is not None:
                 _fields(book, ref, before, None)
@@ -291,6 +359,13 @@ def _touch(book: _Book, matter: Matter, number: int, touch: Touch) -> None:
     if not len(touch.refs):
         count = "not counted" if touch.count is None else touch.count
         book.row(
-            "children", number, touch.depth, "", f"{count} {rule.child}, not listed", "", rule.via,
-            rule.effect.value, back,
+            "children",
+            number,
+            touch.depth,
+            "",
+            f"{count} {rule.child}, not listed",
+            "",
+            rule.via,
+            rule.effect.value,
+            back,
         )

@@ -113,7 +113,8 @@ def _refuse(code: int, text: str, trace: str | None, login: bool) -> None:
     if code == DAY_USED_UP:
         raise Busy(
             f"the day's calls are used up ({code}: {text}); they are counted anew at 0:00.",
-            until_reset=True, **told,
+            until_reset=True,
+            **told,
         )
     if code in IN_DOUBT:
         raise Unreachable(said, answered=True, **told)

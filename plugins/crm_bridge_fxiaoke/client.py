@@ -83,8 +83,13 @@ class Client:
         return self._post(path, body, {}, write=False, login=True)
 
     def _post(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str], *,
-        write: bool, login: bool = False,
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+        *,
+        write: bool,
+        login: bool = False,
     ) -> Answer:
         with network_errors("FxiaoKe"):
             answer = self._session.post(
@@ -93,9 +98,7 @@ class Client:
                 data=exact_json(body).encode(),
                 headers={"Content-Type": "application/json", **headers},
             )
-        return opened(
-            answer.status_code, answer.headers, answer.content, write=write, login=login
-        )
+        return opened(answer.status_code, answer.headers, answer.content, write=write, login=login)
 
 
 def _in_body(held: Held) -> dict[str, str]:

@@ -95,9 +95,7 @@ class Login:
             secrets = (self._settings.app_secret.reveal(), self._settings.permanent_code.reveal())
             digest = hashlib.sha256("\0".join(secrets).encode()).hexdigest()
             who = self._settings.user_id or self._settings.open_user_id or self._settings.mobile
-            file = TokenFile(
-                self._url, self._settings.auth, self._settings.app_id, who, digest
-            )
+            file = TokenFile(self._url, self._settings.auth, self._settings.app_id, who, digest)
             with file.locked():
                 kept = _kept(file.read())
                 if kept is None or (old is not None and kept.token == old.token):

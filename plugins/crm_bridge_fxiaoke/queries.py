@@ -53,9 +53,7 @@ VOIDED_ONLY: Final = (
 NOT_PENDING: Final = matching("life_status", "N", "in_change")
 
 
-def filters(
-    kind: str, where: Sequence[Condition], fields: Mapping[str, Field]
-) -> list[Filter]:
+def filters(kind: str, where: Sequence[Condition], fields: Mapping[str, Field]) -> list[Filter]:
     """Conditions as filters; a field's name is one of the vendor's own, a value is data.
 
     Raises:
@@ -128,8 +126,13 @@ def rows_of(
 
 
 def page(
-    client: Client, kind: str, where: Sequence[Filter], fields: Sequence[str] = (), *,
-    limit: int = PAGE, count: bool = False,
+    client: Client,
+    kind: str,
+    where: Sequence[Filter],
+    fields: Sequence[str] = (),
+    *,
+    limit: int = PAGE,
+    count: bool = False,
 ) -> tuple[list[Mapping[str, Any]], int | None]:
     """One page of a query, and how many rows there are in all where that is asked for."""
     info: dict[str, Any] = {

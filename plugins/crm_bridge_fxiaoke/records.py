@@ -44,9 +44,7 @@ _PLATFORM: Final = frozenset(
 """What a create cannot set; creation time and author can be, by two switches of their own."""
 
 
-def record_of(
-    crm: str, kind: str, row: Mapping[str, Any], fields: Mapping[str, Field]
-) -> Record:
+def record_of(crm: str, kind: str, row: Mapping[str, Any], fields: Mapping[str, Field]) -> Record:
     """A row as a record, with its id as the row names it."""
     id = str(row["_id"])
     own = {name: value for name, value in row.items() if not name.endswith(_DERIVED)}
@@ -69,9 +67,7 @@ def state_of(row: Mapping[str, Any]) -> State:
     return State.PENDING if life == IN_CHANGE else State.LIVE
 
 
-def links_of(
-    crm: str, row: Mapping[str, Any], fields: Mapping[str, Field]
-) -> tuple[Link, ...]:
+def links_of(crm: str, row: Mapping[str, Any], fields: Mapping[str, Field]) -> tuple[Link, ...]:
     """The lookups and the master, as associations."""
     found = []
     for name, value in row.items():
@@ -92,9 +88,7 @@ def moment(value: Any) -> datetime | None:
         return None
 
 
-def remade(
-    record: Record, fields: Mapping[str, Field]
-) -> tuple[dict[str, Any], dict[str, str]]:
+def remade(record: Record, fields: Mapping[str, Field]) -> tuple[dict[str, Any], dict[str, str]]:
     """What a create may be given of a snapshot, and why the rest is left out."""
     given: dict[str, Any] = {}
     not_set: dict[str, str] = {}

@@ -253,9 +253,7 @@ def lock(asked: Asked) -> dict[str, Any]:
     return each(asked, id_list(data["dataIds"]), check, apply)
 
 
-def set_lock(
-    account: Account, user: str, record: Stored, locking: bool, details: bool
-) -> None:
+def set_lock(account: Account, user: str, record: Stored, locking: bool, details: bool) -> None:
     """Lock or unlock a record, and its details where asked."""
     if record.locked != locking:
         fields: dict[str, Any] = {"lock_status": "1", "lock_user": [user]}

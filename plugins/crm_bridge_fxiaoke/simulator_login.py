@@ -32,9 +32,7 @@ def token(call: Call, crossed: bool) -> Reply:
     account = call.account
     if account is None or body.get("appSecret") != account.keys["app_secret"]:
         # Recorded from the gateway: a wrong appId and a wrong secret answer alike.
-        more = (
-            {} if legacy else {"error": "非法请求", "error_description": "缺少参数或参数不合法"}
-        )
+        more = {} if legacy else {"error": "非法请求", "error_description": "缺少参数或参数不合法"}
         text = "the parameter appSecret is missing or illegal"
         return reply_to(call, "", more, 10006, text, "缺少参数或参数不合法")
     now = account.clock.epoch()

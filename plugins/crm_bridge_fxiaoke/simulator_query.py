@@ -66,9 +66,7 @@ def find_one(asked: Asked) -> dict[str, Any]:
     kind = kind_of(asked, data["dataObjectApiName"])
     parts = ("limit", "offset", "filters", "orders", "fieldProjection")
     info = only_keys(data["search_query_info"], (), parts)
-    first = next(
-        found_by(asked, kind, info.get("filters") or [], info.get("orders") or []), None
-    )
+    first = next(found_by(asked, kind, info.get("filters") or [], info.get("orders") or []), None)
     found = {} if first is None else wire(asked, first, data.get("field_projection"))
     return {"data": {"objectData": found}}
 

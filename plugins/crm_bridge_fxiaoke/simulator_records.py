@@ -77,9 +77,7 @@ def create(asked: Asked) -> dict[str, Any]:
     if kind == "AccountObj":
         money = {"name": made.fields["name"], "customer_id": made.id}
         store.add(make_record(asked, "CustomerAccountObj", money))
-    if OBJECTS[kind].custom and not yes(
-        asked.account.switches["create_custom_returns_dataId"]
-    ):
+    if OBJECTS[kind].custom and not yes(asked.account.switches["create_custom_returns_dataId"]):
         return {}
     return {"dataId": made.id}
 

@@ -151,9 +151,7 @@ def wire(
     return out
 
 
-def stamp(
-    account: Account, user: str, record: Stored, fields: Mapping[str, Any]
-) -> None:
+def stamp(account: Account, user: str, record: Stored, fields: Mapping[str, Any]) -> None:
     """Write fields as an edit does: a new version, by whom and when."""
     stamped = {
         **fields,

@@ -366,9 +366,7 @@ class HubspotAdapter(Adapter):
         call = partial(self._request, name, kinds, query, body)
         return self._gate.ask(call, interface=interface)
 
-    def _tell(
-        self, refs: Iterable[RecordRef], name: str, kinds: Sequence[str], body: Any
-    ) -> Any:
+    def _tell(self, refs: Iterable[RecordRef], name: str, kinds: Sequence[str], body: Any) -> Any:
         self._login.ready()
         return self._gate.tell(tuple(refs), partial(self._request, name, kinds, (), body))
 

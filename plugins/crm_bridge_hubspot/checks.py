@@ -86,9 +86,7 @@ def merged(records: Sequence[Record]) -> Iterator[Outcome]:
             yield skipped(record.ref, "merged", f"it was {record.evidence}; name that one instead.")
 
 
-def rights(
-    operation: Operation, kind: str, scopes: frozenset[str] | None
-) -> Iterator[Finding]:
+def rights(operation: Operation, kind: str, scopes: frozenset[str] | None) -> Iterator[Finding]:
     """A write that the token's scopes rule out."""
     needed = object_type(kind).write
     if scopes is None or scopes & set(needed):

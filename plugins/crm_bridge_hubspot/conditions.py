@@ -29,9 +29,7 @@ _MOMENTS: Final = ("date", "datetime")
 Filter = Mapping[str, Any]
 
 
-def checked(
-    schema: KindSchema, where: Sequence[Condition], fields: Sequence[str]
-) -> None:
+def checked(schema: KindSchema, where: Sequence[Condition], fields: Sequence[str]) -> None:
     """Refuse a field or an operator that nobody knows, before anything is searched.
 
     Raises:

@@ -41,9 +41,7 @@ GDPR_CALL: Final = (
     "https://developers.hubspot.com/changelog/"
     "changes-to-the-gdpr-deletion-endpoints-for-the-crm-contact-object-api"
 )
-LISTS: Final = (
-    f"{_KNOWLEDGE}/de/contacts/restore-deleted-contacts-companies-deals-or-tickets"
-)
+LISTS: Final = f"{_KNOWLEDGE}/de/contacts/restore-deleted-contacts-companies-deals-or-tickets"
 ERRORS: Final = f"{_DOCS}/error-handling"
 LIMITS: Final = "https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"
 SUNSETS: Final = (

@@ -189,5 +189,5 @@ def version_line(version: str, oauth: bool, now: datetime) -> Line:
     login = "OAuth by its dated paths" if oauth else "a static token"
     words = f"{version}, {login}; announced: {', '.join(told)}"
     if over:
-        words += f"; unsupported now: {', '.join(over)}; set path_version = \"2026-09\""
+        words += f'; unsupported now: {", ".join(over)}; set path_version = "2026-09"'
     return ("path version", not over, words)

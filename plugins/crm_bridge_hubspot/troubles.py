@@ -108,9 +108,7 @@ def _body(answer: Answer) -> Any:
     try:
         body = strict_json(answer.body)
     except StrangeAnswer as error:
-        raise Unreachable(
-            f"what answered is not HubSpot's API ({error}).", strange=True
-        ) from None
+        raise Unreachable(f"what answered is not HubSpot's API ({error}).", strange=True) from None
     if not isinstance(body, dict):
         raise Unreachable("HubSpot answered something else than an object.", strange=True)
     return body
@@ -164,9 +162,7 @@ def _wait(answer: Answer) -> float | None:
         return None
 
 
-def _too_fast(
-    answer: Answer, told: Mapping[str, Any], message: str, request: str | None
-) -> Busy:
+def _too_fast(answer: Answer, told: Mapping[str, Any], message: str, request: str | None) -> Busy:
     policy = told.get("policyName")
     policy = policy if isinstance(policy, str) else ""
     wait = _wait(answer)

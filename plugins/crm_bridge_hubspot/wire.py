@@ -262,9 +262,7 @@ class ClientDoor:
         seconds: The deadline of one request.
     """
 
-    def __init__(
-        self, base: str, pool: Pool, bearer: Callable[[], str], seconds: float
-    ) -> None:
+    def __init__(self, base: str, pool: Pool, bearer: Callable[[], str], seconds: float) -> None:
         import hubspot
         from urllib3 import Retry
 

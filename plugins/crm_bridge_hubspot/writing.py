@@ -157,9 +157,7 @@ def made(remakes: Sequence[Remake], told: Row) -> Iterator[Outcome]:
 
 def tied(links: Sequence[tuple[RecordRef, Link]], told: Row) -> Iterator[Outcome]:
     """What an associations batch/create says of each pair; one outcome for each, in order."""
-    there = {
-        (str(_end(row, "from")), str(_end(row, "to"))) for row in rows(told)
-    }
+    there = {(str(_end(row, "from")), str(_end(row, "to"))) for row in rows(told)}
     refused = [error for error in told.get("errors") or () if isinstance(error, dict)]
     for ref, link in links:
         if (ref.id, link.other.id) in there:

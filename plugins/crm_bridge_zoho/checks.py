@@ -72,7 +72,8 @@ class Checks:
             yield from self._marks(operation, kind)
         if operation is Operation.DELETE and not self.describes.module(kind).bin:
             yield Finding(
-                Severity.WARNING, "irreversible",
+                Severity.WARNING,
+                "irreversible",
                 f"what is deleted of {kind} goes to no bin: nothing brings it back.",
                 "Zoho's metadata says recycle_bin_on_delete = false. It is left alone here; what "
                 "goes with a record of another module comes back with that.",
@@ -97,7 +98,8 @@ class Checks:
     def _automation(self, operation: Operation) -> Finding:
         if self.client.settings.workflows:
             return Finding(
-                Severity.WARNING, "automation",
+                Severity.WARNING,
+                "automation",
                 "workflow rules, and what hangs on them, may fire.",
                 "The settings say workflows = true.",
             )
@@ -126,18 +128,24 @@ class Checks:
                 continue
             if field is None:
                 yield Finding(
-                    Severity.ERROR, "blocked", f"{kind} has no field {name}, which would mark it.",
+                    Severity.ERROR,
+                    "blocked",
+                    f"{kind} has no field {name}, which would mark it.",
                     f"Make it by `crm-bridge setup {self.client.crm}`, or name another in "
                     f"[crms.{self.client.crm}.marks.{kind}].",
                 )
             elif not field.updates:
                 yield Finding(
-                    Severity.ERROR, "blocked", f"the field {name} of {kind} cannot be written.",
+                    Severity.ERROR,
+                    "blocked",
+                    f"the field {name} of {kind} cannot be written.",
                     f"Name another in [crms.{self.client.crm}.marks.{kind}].",
                 )
             elif field.type == "picklist" and field.picks and str(value) not in field.picks:
                 yield Finding(
-                    Severity.ERROR, "blocked", f"{name} of {kind} has no value {value!r}.",
+                    Severity.ERROR,
+                    "blocked",
+                    f"{name} of {kind} has no value {value!r}.",
                     f"It has: {', '.join(field.picks[:20])}.",
                 )
 
@@ -157,9 +165,7 @@ class Checks:
 
     def _make(self, kind: str) -> Finding:
         body = {
-            "fields": [
-                {"field_label": MARKER_LABEL, "data_type": "text", "length": MARK_LENGTH}
-            ]
+            "fields": [{"field_label": MARKER_LABEL, "data_type": "text", "length": MARK_LENGTH}]
         }
         how = (
             f"A person can: Setup > Modules and Fields > {kind} > a single line field labelled "
@@ -174,14 +180,14 @@ class Checks:
             if isinstance(error, Unauthorized) and error.renewable:
                 raise
             return Finding(
-                Severity.WARNING, "vendor_note", f"{kind}: {MARKER} was not made: {error.summary}",
+                Severity.WARNING,
+                "vendor_note",
+                f"{kind}: {MARKER} was not made: {error.summary}",
                 how,
             )
         if any(code_of(row) == SUCCESS for row in answer.rows("fields")):
             return Finding(Severity.NOTE, "vendor_note", f"{kind}: the field {MARKER} was made.")
-        return Finding(
-            Severity.WARNING, "vendor_note", f"{kind}: {MARKER} was not made.", how
-        )
+        return Finding(Severity.WARNING, "vendor_note", f"{kind}: {MARKER} was not made.", how)
 
     # --- doctor --------------------------------------------------------------------------------
 
@@ -201,7 +207,8 @@ class Checks:
                         query=query(kind, (), "")),
         )  # fmt: skip
         yield self._tried(
-            "deleted", "what was deleted can be listed, by "
+            "deleted",
+            "what was deleted can be listed, by "
             + ("zcrmsdk" if self.client.settings.transport == "sdk" else "v8"),
             lambda: self.client.deleted(kind, "recycle", 1),
         )
@@ -223,5 +230,3 @@ class Checks:
         except AdapterError as error:
             return name, False, str(error)
         return name, True, good
-
-

@@ -176,7 +176,9 @@ class Client:
         token = body.get("access_token")
         if isinstance(token, str) and token:
             return Granted(
-                token, float(body.get("expires_in", 3600)), str(body.get("api_domain", "")),
+                token,
+                float(body.get("expires_in", 3600)),
+                str(body.get("api_domain", "")),
                 at.timestamp(),
             )
         if response.status_code >= 500:
@@ -306,7 +308,8 @@ class Client:
         if code == "OAUTH_SCOPE_MISMATCH":
             wanted = f"ZohoCRM.{scope}" if scope else "for this call"
             return Unauthorized(
-                f"the token lacks a scope: {wanted}.", vendor_code=code,
+                f"the token lacks a scope: {wanted}.",
+                vendor_code=code,
                 detail="Make a new refresh token with this scope among the others.",
             )
         if status >= 500:
@@ -356,7 +359,9 @@ def _busy(response: Any, credits: int | None) -> Busy:
     seconds = float(told) if told.isascii() and told.isdigit() else None
     # Too many at once and credits that are spent answer alike; only the rest of the credits tells.
     return Busy(
-        f"{TITLE} asks for a pause.", seconds, until_reset=credits == 0,
+        f"{TITLE} asks for a pause.",
+        seconds,
+        until_reset=credits == 0,
         vendor_code="TOO_MANY_REQUESTS",
     )
 

@@ -66,9 +66,7 @@ class Looking:
 
     # --- reading -------------------------------------------------------------------------------
 
-    def read(
-        self, kind: str, ids: Sequence[str], names: Sequence[str] = ()
-    ) -> Iterator[Record]:
+    def read(self, kind: str, ids: Sequence[str], names: Sequence[str] = ()) -> Iterator[Record]:
         """Records whole; what is not there is looked for in the bin and among what is gone."""
         plain = self.describes.plain(kind)
         try:

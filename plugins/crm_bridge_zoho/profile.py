@@ -199,9 +199,7 @@ PROFILE: Final = Profile(
     read_batch=100,
     id_grammar=r"[0-9]{15,20}",
     hosts=HOSTS,
-    notes=(
-        ("vendor_note", "Zoho documents no delete rule for lookups; they are observed only."),
-    ),
+    notes=(("vendor_note", "Zoho documents no delete rule for lookups; they are observed only."),),
     source=LIMITS_PAGE,
 )
 """Five lanes are what the smallest edition allows at once; credits are counted for 24 hours, and no

@@ -38,9 +38,7 @@ DATA_CENTRES: Final = {
 }
 """https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html, read 2026-11-24."""
 
-HOSTS: Final = tuple(
-    dict.fromkeys(h for c in DATA_CENTRES.values() for h in (c.accounts, c.api))
-)
+HOSTS: Final = tuple(dict.fromkeys(h for c in DATA_CENTRES.values() for h in (c.accounts, c.api)))
 """Suffixes of the hosts that the API and the login answer on."""
 
 
@@ -109,8 +107,10 @@ def addresses(settings: ZohoSettings) -> Addresses:
     ]
     host = urlsplit(checked[0]).hostname or ""
     named = host in {h.lower() for h in settings.settings_hosts}
-    if not is_loopback(api) and not named and not any(
-        host.endswith("." + c.api) for c in DATA_CENTRES.values()
+    if (
+        not is_loopback(api)
+        and not named
+        and not any(host.endswith("." + c.api) for c in DATA_CENTRES.values())
     ):
         raise SettingsError(
             f"{host} is not a host of Zoho CRM's API.",

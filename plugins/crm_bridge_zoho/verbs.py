@@ -223,5 +223,3 @@ def _not_in_bin(record: Record) -> Outcome:
 
 def _or_none(value: Any) -> Any:
     return None if is_empty(value) else value
-
-

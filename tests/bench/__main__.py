@@ -36,8 +36,11 @@ LATENCIES = (0.02, 0.2)
 def child(module: str, folder: Path, *words: Any) -> dict[str, Any]:
     """Run a module in a process of its own, and read what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)], env=own(folder), capture_output=True,
-        text=True, check=False,
+        [sys.executable, "-m", module, *map(str, words)],
+        env=own(folder),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{module} ended {done.returncode}: {done.stderr[-2000:]}")
@@ -58,8 +61,12 @@ def case(
     """All ways of one vendor at one latency, each on a fresh simulator."""
     size = records + records // 5
     row: dict[str, Any] = {
-        "vendor": vendor, "operation": operation, "kind": kind, "records": records,
-        "latency": latency, "limits": limits,
+        "vendor": vendor,
+        "operation": operation,
+        "kind": kind,
+        "records": records,
+        "latency": latency,
+        "limits": limits,
     }
     calls = folder / "calls.jsonl"
 
@@ -68,17 +75,35 @@ def case(
 
     with fresh("record", 0.0) as place:
         ids = ids_file(place, folder, kind, records)
-        told = child("tests.bench.ours", folder / "record", place.config, place.crm, kind,
-                     operation, ids, "--record", calls)
+        told = child(
+            "tests.bench.ours",
+            folder / "record",
+            place.config,
+            place.crm,
+            kind,
+            operation,
+            ids,
+            "--record",
+            calls,
+        )
     with fresh("ours") as place:
-        row["ours"] = child("tests.bench.ours", folder / "ours", place.config, place.crm, kind,
-                            operation, ids)
+        row["ours"] = child(
+            "tests.bench.ours", folder / "ours", place.config, place.crm, kind, operation, ids
+        )
     with fresh("replay") as place:
-        row["bare"] = child("tests.bench.replay", folder / "replay", place.config, place.crm,
-                            place.url, calls, told["lanes"])
+        row["bare"] = child(
+            "tests.bench.replay",
+            folder / "replay",
+            place.config,
+            place.crm,
+            place.url,
+            calls,
+            told["lanes"],
+        )
     with fresh("clients") as place:
-        row["clients"] = child("tests.bench.clients", folder / "clients", place.config, place.crm,
-                               kind, ids, records)
+        row["clients"] = child(
+            "tests.bench.clients", folder / "clients", place.config, place.crm, kind, ids, records
+        )
     ours, bare, clients = row["ours"], row["bare"], row["clients"]
     row["ratios"] = {
         "wall_to_bare": ours["wall"] / bare["wall"],
@@ -93,8 +118,20 @@ def case(
 
 
 HEAD = (
-    "vendor", "verb", "records", "ms a call", "calls", "ours s", "(c) bare s", "ours/(c)",
-    "(a)/ours", "(b)/ours", "CPU µs/record", "(c) CPU µs", "peak MB", "journal B/record",
+    "vendor",
+    "verb",
+    "records",
+    "ms a call",
+    "calls",
+    "ours s",
+    "(c) bare s",
+    "ours/(c)",
+    "(a)/ours",
+    "(b)/ours",
+    "CPU µs/record",
+    "(c) CPU µs",
+    "peak MB",
+    "journal B/record",
     "predicted/real",
 )
 
@@ -103,12 +140,21 @@ def cells(row: dict[str, Any]) -> list[str]:
     """A row of the table."""
     ours, ratios = row["ours"], row["ratios"]
     return [
-        row["vendor"], row["operation"], f"{row['records']:,}", f"{row['latency'] * 1000:g}",
-        f"{ours['calls']:,}", f"{ours['wall']:.1f}", f"{row['bare']['wall']:.1f}",
-        f"{ratios['wall_to_bare']:.2f}", f"{ratios['one_by_one_to_wall']:.1f}",
-        f"{ratios['batch_to_wall']:.1f}", f"{ratios['cpu_us_a_record']:.0f}",
-        f"{ratios['bare_cpu_us_a_record']:.0f}", f"{ours['peak_mb']:.0f}",
-        f"{ratios['journal_bytes_a_record']:.0f}", f"{ratios['predicted_to_real']:.2f}",
+        row["vendor"],
+        row["operation"],
+        f"{row['records']:,}",
+        f"{row['latency'] * 1000:g}",
+        f"{ours['calls']:,}",
+        f"{ours['wall']:.1f}",
+        f"{row['bare']['wall']:.1f}",
+        f"{ratios['wall_to_bare']:.2f}",
+        f"{ratios['one_by_one_to_wall']:.1f}",
+        f"{ratios['batch_to_wall']:.1f}",
+        f"{ratios['cpu_us_a_record']:.0f}",
+        f"{ratios['bare_cpu_us_a_record']:.0f}",
+        f"{ours['peak_mb']:.0f}",
+        f"{ratios['journal_bytes_a_record']:.0f}",
+        f"{ratios['predicted_to_real']:.2f}",
     ]
 
 

@@ -33,7 +33,8 @@ def salesforce(settings: dict[str, Any], login: dict[str, str], kind: str) -> Lo
 
     def many(ids: list[str]) -> Any:
         return client.restful(
-            "composite/sobjects", params={"ids": ",".join(ids), "allOrNone": "false"},
+            "composite/sobjects",
+            params={"ids": ",".join(ids), "allOrNone": "false"},
             method="DELETE",
         )
 

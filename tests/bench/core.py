@@ -39,8 +39,20 @@ from crm_bridge.kit import (
 )
 from crm_bridge.registry import Registry
 
-_FACTS: dict[str, Any] = {"batch": 200, "source": "tests/bench/core.py", "checked": date(2026, 11, 24)}
-_WORDS = ("Open", "Closed", "Prospect", "Banking", "北京", "Customer - Direct", "no answer since May")
+_FACTS: dict[str, Any] = {
+    "batch": 200,
+    "source": "tests/bench/core.py",
+    "checked": date(2026, 11, 24),
+}
+_WORDS = (
+    "Open",
+    "Closed",
+    "Prospect",
+    "Banking",
+    "北京",
+    "Customer - Direct",
+    "no answer since May",
+)
 
 
 class Instant(Adapter):
@@ -125,8 +137,9 @@ def main() -> None:
         bridge.apply(bridge.plan("delete", ["i:Contact/1"], reason="bench", code="other"))
         adapter.spent = 0.0
         start = time.process_time()
-        plan = bridge.plan("delete", words, reason="bench", code="other", limit_records=None,
-                           limit_share=None)
+        plan = bridge.plan(
+            "delete", words, reason="bench", code="other", limit_records=None, limit_share=None
+        )
         planned, made = time.process_time() - start, adapter.spent
         start = time.process_time()
         bridge.apply(plan)

@@ -23,8 +23,15 @@ def recorded(place: Path) -> None:
     lock, file = threading.Lock(), place.open("w")
     before = connectionpool.HTTPConnectionPool.urlopen
 
-    def urlopen(self: Any, method: str, url: str, body: Any = None, headers: Any = None,
-                *args: Any, **kwargs: Any) -> Any:
+    def urlopen(
+        self: Any,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         text = body.decode("latin-1") if isinstance(body, bytes) else body
         row = [method, url, dict(headers or {}), text]
         with lock:
@@ -50,8 +57,13 @@ def main() -> None:
     with Bridge.open(asked.config) as bridge:
         wall, cpu = time.monotonic(), time.process_time()
         plan = bridge.plan(
-            asked.operation, asked.ids, kind=f"{asked.crm}:{asked.kind}", reason="bench",
-            code="other", limit_records=None, limit_share=None,
+            asked.operation,
+            asked.ids,
+            kind=f"{asked.crm}:{asked.kind}",
+            reason="bench",
+            code="other",
+            limit_records=None,
+            limit_share=None,
         )
         planned = bridge.accounts.calls()
         receipt = bridge.apply(plan, confirm=plan.confirm)

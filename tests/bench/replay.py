@@ -24,8 +24,15 @@ def headers_of(config: str, crm: str) -> dict[str, str]:
     seen: dict[str, str] = {}
     before = connectionpool.HTTPConnectionPool.urlopen
 
-    def urlopen(self: Any, method: str, url: str, body: Any = None, headers: Any = None,
-                *args: Any, **kwargs: Any) -> Any:
+    def urlopen(
+        self: Any,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         for name, value in dict(headers or {}).items():
             text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
             seen[str(name).lower()] = text
@@ -63,15 +70,21 @@ def main() -> None:
             except queue.Empty:
                 return
             own = {
-                name: login.get(name.lower(), value) if name.lower() not in ("content-length",)
-                and name.lower() in login and name.lower() not in ("content-type", "accept")
+                name: login.get(name.lower(), value)
+                if name.lower() not in ("content-length",)
+                and name.lower() in login
+                and name.lower() not in ("content-type", "accept")
                 else value
                 for name, value in headers.items()
             }
             own.pop("Content-Length", None)
             answer = session.request(
-                method, asked.url + url, data=body.encode("latin-1") if body else None,
-                headers=own, timeout=60, allow_redirects=False,
+                method,
+                asked.url + url,
+                data=body.encode("latin-1") if body else None,
+                headers=own,
+                timeout=60,
+                allow_redirects=False,
             )
             if "json" in answer.headers.get("content-type", ""):
                 answer.json()

@@ -45,7 +45,8 @@ class Stage:
     def control(self, route: str, body: dict[str, Any]) -> None:
         """Ask something of the control routes."""
         request = urllib.request.Request(
-            f"{self.url}/__control__/{route}?crm={self.crm}", json.dumps(body).encode(),
+            f"{self.url}/__control__/{route}?crm={self.crm}",
+            json.dumps(body).encode(),
             {"content-type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=300).close()
@@ -66,8 +67,20 @@ def stage(
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "crm_bridge.toml"
     words = [
-        sys.executable, "-m", "crm_bridge", "--json", "simulator", "--vendor", vendor, "--seed",
-        str(seed), "--records", str(records), "--latency", str(latency), "--write-config",
+        sys.executable,
+        "-m",
+        "crm_bridge",
+        "--json",
+        "simulator",
+        "--vendor",
+        vendor,
+        "--seed",
+        str(seed),
+        "--records",
+        str(records),
+        "--latency",
+        str(latency),
+        "--write-config",
         str(config),
     ]
     words += [] if limits else ["--no-limits"]

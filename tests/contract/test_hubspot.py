@@ -13,9 +13,7 @@ from crm_bridge.testing.contract import SimulatedContract
 from crm_bridge.testing.ground import Ground, SimulatedGround
 from crm_bridge_hubspot.adapter import HubspotAdapter
 
-BLIND = frozenset(
-    {(Operation.DELETE, Support.NATIVE), (Operation.PURGE, Support.NATIVE)}
-)
+BLIND = frozenset({(Operation.DELETE, Support.NATIVE), (Operation.PURGE, Support.NATIVE)})
 """batch/archive and gdpr-delete answer 204 whatever the ids are."""
 
 FIELDS = {

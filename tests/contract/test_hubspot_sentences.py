@@ -63,9 +63,7 @@ def bench(ground: SimulatedGround) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def hub(
-    ground: SimulatedGround, clock: Any, tmp_path: Path
-) -> Iterator[Callable[..., Bridge]]:
+def hub(ground: SimulatedGround, clock: Any, tmp_path: Path) -> Iterator[Callable[..., Bridge]]:
     """Opens a bridge over the portal; the same journal each time."""
     opened: list[Bridge] = []
 
@@ -299,9 +297,7 @@ def test_a_plan_says_what_stays_behind_and_what_never_comes_back(
     plan = bridge.plan("delete", refs(contacts), reason="tried", code="stale")
     ids = {t.id for t in contacts}
     for kind in ("companies", "deals", "notes"):
-        behind = {
-            id for t in contacts for _, other, id, _ in t.links if other == kind
-        }
+        behind = {id for t in contacts for _, other, id, _ in t.links if other == kind}
         (touch,) = (t for t in plan.touches if t.rule.child == kind)
         assert (touch.count, touch.rule.effect) == (len(behind), "detaches")
     weighed = [t for t in plan.touches if t.rule.child == "deals"]
@@ -748,9 +744,7 @@ def test_moments_are_compared_as_moments(bench: Bench) -> None:
     dates = sorted(datetime.fromisoformat(t.fields["closedate"]) for t in deals)
     middle = dates[len(dates) // 2]
     found = {r.ref.id for r in bench.adapter.find("deals", [Condition("closedate", "<", middle)])}
-    assert found == {
-        t.id for t in deals if datetime.fromisoformat(t.fields["closedate"]) < middle
-    }
+    assert found == {t.id for t in deals if datetime.fromisoformat(t.fields["closedate"]) < middle}
 
 
 def test_a_query_of_hubspots_own_is_handed_through(bench: Bench) -> None:

@@ -83,7 +83,13 @@ class Street:
         return self.grounds[crm].truth(crm)
 
     def person(
-        self, crm: str, act: str, kind: str, ids: Sequence[str], into: str | None = None, **fields: Any
+        self,
+        crm: str,
+        act: str,
+        kind: str,
+        ids: Sequence[str],
+        into: str | None = None,
+        **fields: Any,
     ) -> bool:
         """Do what a person does in the vendor's pages; False where the page would not let them."""
         simulator = self.grounds[crm].simulator

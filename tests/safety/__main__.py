@@ -39,11 +39,16 @@ def main() -> int:
                         wrong += bool(found)
                         if found:
                             line = scene.lines[point.at - 1]
-                            print(f"{vendor} {verb} {point} ({line}): {'; '.join(found)}", flush=True)
+                            print(
+                                f"{vendor} {verb} {point} ({line}): {'; '.join(found)}", flush=True
+                            )
                     mine, wrong = _deaths(scene, Path(root), asked, mine, wrong)
                     tried, bad = tried + mine, bad + wrong
-                    print(f"{vendor:12} {verb:8} {scene.requests:3} requests, {mine:4} points, "
-                          f"{wrong} violated", flush=True)
+                    print(
+                        f"{vendor:12} {verb:8} {scene.requests:3} requests, {mine:4} points, "
+                        f"{wrong} violated",
+                        flush=True,
+                    )
     print(f"{tried} points, {bad} violated, {time.monotonic() - began:.0f} s")
     return bool(bad)
 
@@ -62,8 +67,10 @@ def _deaths(
             tried += 1
             if found:
                 bad += 1
-                print(f"{scene.ground.vendor} {scene.verb} {when} write {n}: {'; '.join(found)}",
-                      flush=True)
+                print(
+                    f"{scene.ground.vendor} {scene.verb} {when} write {n}: {'; '.join(found)}",
+                    flush=True,
+                )
             if not (folder / "died").exists():
                 break
             n += asked.every

@@ -97,8 +97,10 @@ class Death:
 
         with ExitStack() as stack:
             for owner, name, new in (
-                (Connection, "appending", counted), (chain, "write_head", write_head),
-                (Tenant, "request", sent), (OrgLock, "release", let_go),
+                (Connection, "appending", counted),
+                (chain, "write_head", write_head),
+                (Tenant, "request", sent),
+                (OrgLock, "release", let_go),
             ):
                 stack.enter_context(patch.object(owner, name, new))
             yield
@@ -117,7 +119,10 @@ class OneLane:
         yield from self.serve(call, items, lambda ask: ask.granted())
 
     def serve(
-        self, call: Callable[..., Any], items: Iterable[Any], answer: Callable[[Ask[Any]], None],
+        self,
+        call: Callable[..., Any],
+        items: Iterable[Any],
+        answer: Callable[[Ask[Any]], None],
         asks: bool = False,
     ) -> Iterator[tuple[Any, Any]]:
         """As `Lanes.serve`; a death is not contained."""

@@ -28,7 +28,13 @@ from tests.safety.nursery import Ended, Nursery
 from tests.safety.wire import KILLS, Wire
 
 WHY = (
-    "--reason", "left the market", "--code", "left", "--yes", "--limit-share", "1",
+    "--reason",
+    "left the market",
+    "--code",
+    "left",
+    "--yes",
+    "--limit-share",
+    "1",
 )
 LEADS = {"salesforce": "Lead", "hubspot": "leads", "zoho": "Leads", "fxiaoke": "LeadsObj"}
 PLAIN = {"salesforce": "Lead", "hubspot": "contacts", "zoho": "Leads", "fxiaoke": "LeadsObj"}
@@ -259,8 +265,10 @@ def judge(
     ground = scene.ground
     told = {line["ref"]: line for line in last.of("outcome")}
     if set(told) != set(scene.targets):
-        return [f"outcomes of {sorted(told)} (exit {last.code}: {last.err[-300:]} {last.out[-300:]}); "
-                f"first: exit {first.code} {first.err[-300:]}"]
+        return [
+            f"outcomes of {sorted(told)} (exit {last.code}: {last.err[-300:]} {last.out[-300:]}); "
+            f"first: exit {first.code} {first.err[-300:]}"
+        ]
     now = ground.truth()
     remade = 0
     for ref in scene.targets:

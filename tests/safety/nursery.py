@@ -20,7 +20,9 @@ from typing import Any
 SIGKILLED = -signal.SIGKILL
 
 CLIENTS = {
-    "simple-salesforce": "simple_salesforce", "hubspot-api-client": "hubspot", "zcrmsdk": "zcrmsdk",
+    "simple-salesforce": "simple_salesforce",
+    "hubspot-api-client": "hubspot",
+    "zcrmsdk": "zcrmsdk",
 }
 
 
@@ -54,7 +56,9 @@ class Nursery:
     def __enter__(self) -> Nursery:
         self._parent = subprocess.Popen(
             [sys.executable, "-m", "tests.safety.nursery"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             cwd=Path(__file__).parents[2],
         )
         assert self._parent.stdout is not None

@@ -52,7 +52,11 @@ def staged(verb: str, world: World, bridge: Bridge) -> Plan:
 
 
 def run_and_die(
-    verb: str, open_bridge: Callable[..., Bridge], world: World, at: int, after: bool,
+    verb: str,
+    open_bridge: Callable[..., Bridge],
+    world: World,
+    at: int,
+    after: bool,
     again: int = 0,
 ) -> tuple[list[str], Any]:
     """Stage a verb in a new world, die at a step (and once more in the resume), resume; the steps."""

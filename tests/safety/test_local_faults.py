@@ -51,7 +51,8 @@ def failing(at: int, how: str) -> Iterator[list[int]]:
             with connection.telling("written"):
                 error = sqlite3.OperationalError("database or disk is full")
                 error.sqlite_errorcode = (
-                    sqlite3.SQLITE_FULL if how == "full" else sqlite3.SQLITE_IOERR)
+                    sqlite3.SQLITE_FULL if how == "full" else sqlite3.SQLITE_IOERR
+                )
                 raise error
         with appending(connection):
             yield
@@ -93,7 +94,8 @@ def test_with_a_full_disk_nothing_is_sent_without_an_intent_and_a_resume_settles
             assert sent <= {i for written in entries for i in written.entry.body["ids"]}
             assert again.apply(plan).ok, (how, at)
             changed = Counter(
-                one for line in world["mem"].log if line.write for one in set(line.changed))
+                one for line in world["mem"].log if line.write for one in set(line.changed)
+            )
             assert set(changed.values()) == {1}
             again.close()
         assert failed >= 15

@@ -12,7 +12,10 @@ from tests.safety.ground import VERBS, Ground, Point, Scene, fresh, points, try_
 from tests.safety.wire import KINDS
 
 SAMPLE = {
-    "salesforce": ("delete",), "hubspot": ("delete",), "zoho": ("delete",), "fxiaoke": ("void",),
+    "salesforce": ("delete",),
+    "hubspot": ("delete",),
+    "zoho": ("delete",),
+    "fxiaoke": ("void",),
 }
 FEW = 4
 

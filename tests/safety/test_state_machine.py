@@ -34,8 +34,20 @@ from tests.safety.dying import Death, Died, one_lane, quick_disk
 
 SETTLE = 2.0
 FAULTS = (
-    "busy", "unwell", "not_sent", "cut_before", "cut_after", "page", "torn", "lies_done",
-    "lies_failed", "wrong_ids", "rows_missing", "lag", "expired", "rejected",
+    "busy",
+    "unwell",
+    "not_sent",
+    "cut_before",
+    "cut_after",
+    "page",
+    "torn",
+    "lies_done",
+    "lies_failed",
+    "wrong_ids",
+    "rows_missing",
+    "lag",
+    "expired",
+    "rejected",
 )
 KINDS = ("Company", "Contact", "Lead")
 TAKES = {"void": "live", "archive": "live", "delete": "live", "purge": "deleted"}
@@ -52,7 +64,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.folder = Path(tempfile.mkdtemp(prefix="any-order-"))
         self.stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        homes = {f"XDG_{n}_HOME": str(self.folder / n) for n in ("STATE", "CACHE", "DATA", "CONFIG")}
+        homes = {
+            f"XDG_{n}_HOME": str(self.folder / n) for n in ("STATE", "CACHE", "DATA", "CONFIG")
+        }
         self.stack.enter_context(patch.dict(os.environ, homes))
         self.stack.enter_context(one_lane())
         self.stack.enter_context(quick_disk())
@@ -91,7 +105,10 @@ class AnyOrder(RuleBasedStateMachine):
                 machine.ghosts -= 1
                 named = tuple(ids)
                 machine.late.append(
-                    (machine.now + SETTLE * 0.8, lambda: request(tenant, token, verb, named, effect, **more))
+                    (
+                        machine.now + SETTLE * 0.8,
+                        lambda: request(tenant, token, verb, named, effect, **more),
+                    )
                 )
                 raise Unreachable("no answer came.")
             return request(tenant, token, verb, ids, effect, **more)
@@ -103,7 +120,10 @@ class AnyOrder(RuleBasedStateMachine):
         config = Config(
             self.folder / "crm_bridge.toml",
             BridgeSettings(
-                journal=f"sqlite:///{journal}", actor="tester", settle="2s", lease="60s",
+                journal=f"sqlite:///{journal}",
+                actor="tester",
+                settle="2s",
+                lease="60s",
                 limit_share=1.0,
             ),
             {"mem": {**table, "account": account}},
@@ -124,8 +144,12 @@ class AnyOrder(RuleBasedStateMachine):
 
     # --- what the owner does ---------------------------------------------------------------------------
 
-    @rule(operation=st.sampled_from(tuple(TAKES)), kind=st.sampled_from(KINDS), at=index,
-          count=st.integers(1, 12))
+    @rule(
+        operation=st.sampled_from(tuple(TAKES)),
+        kind=st.sampled_from(KINDS),
+        at=index,
+        count=st.integers(1, 12),
+    )
     def plan(self, operation: str, kind: str, at: int, count: int) -> None:
         some = self.pick((TAKES[operation],), kind, at, count)
         if some:
@@ -190,7 +214,9 @@ class AnyOrder(RuleBasedStateMachine):
                 self.spans.append((written.entry.run, since, len(self.tenant.log)))
                 break
         else:
-            assert not any(line.write for line in self.tenant.log[since:]), "sent without a run (I2)"
+            assert not any(line.write for line in self.tenant.log[since:]), (
+                "sent without a run (I2)"
+            )
         self._overwrote_nothing(plan, before, since)
         if receipt is not None:
             self._adds_up(plan, receipt, death)
@@ -269,8 +295,11 @@ class AnyOrder(RuleBasedStateMachine):
             other.close()
         assert not any(line.write for line in self.world["mem2"].log[since:])
 
-    @rule(name=st.sampled_from(FAULTS), on=st.sampled_from(("write", "read", "")),
-          times=st.integers(1, 3))
+    @rule(
+        name=st.sampled_from(FAULTS),
+        on=st.sampled_from(("write", "read", "")),
+        times=st.integers(1, 3),
+    )
     def trouble(self, name: str, on: str, times: int) -> None:
         lies = name in ("lies_done", "lies_failed", "wrong_ids", "rows_missing")
         self.world.trouble("mem", name, times=times, on="write" if lies else on)
@@ -284,8 +313,11 @@ class AnyOrder(RuleBasedStateMachine):
     def vendor_edit(self, kind: str, at: int, text: str) -> None:
         self._act("edit", kind, at, fields={"note": text})
 
-    @rule(kind=st.sampled_from(KINDS), at=index,
-          act=st.sampled_from(("delete", "lock", "unlock", "require_approval")))
+    @rule(
+        kind=st.sampled_from(KINDS),
+        at=index,
+        act=st.sampled_from(("delete", "lock", "unlock", "require_approval")),
+    )
     def vendor_act(self, kind: str, at: int, act: str) -> None:
         self._act(act, kind, at)
 
@@ -393,10 +425,22 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-settings.register_profile("soak", max_examples=2000, stateful_step_count=30, deadline=None,
-                          suppress_health_check=quiet, print_blob=True)
-short = settings(max_examples=12, stateful_step_count=15, deadline=None, derandomize=True,
-                 suppress_health_check=quiet, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+settings.register_profile(
+    "soak",
+    max_examples=2000,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=quiet,
+    print_blob=True,
+)
+short = settings(
+    max_examples=12,
+    stateful_step_count=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=quiet,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+)
 
 TestAnyOrder = AnyOrder.TestCase
 soaking = os.environ.get("HYPOTHESIS_PROFILE") == "soak"

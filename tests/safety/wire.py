@@ -16,8 +16,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 KINDS = (
-    "killed_before", "killed_after", "lost", "cut", "unwell_after", "other_answer",
-    "not_arrived", "ghost", "doubled",
+    "killed_before",
+    "killed_after",
+    "lost",
+    "cut",
+    "unwell_after",
+    "other_answer",
+    "not_arrived",
+    "ghost",
+    "doubled",
 )
 """What can go wrong with one request; see `Wire._trouble`."""
 KILLS = ("killed_before", "killed_after")
@@ -105,7 +112,8 @@ class Wire:
                     if answer is None:
                         # A reset, as from a peer that fell over, not a polite end.
                         client.setsockopt(
-                            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                        )
                         return
                     client.sendall(answer[0])
                     if answer[1]:

@@ -71,7 +71,7 @@ def test_an_unknown_key_of_a_crm_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_a_plain_secret_is_never_in_the_message(tmp_path: Path) -> None:
-    text = GOOD.replace('"env:K"', '"canary-7"').replace("[crms.acme]", '[crms.acme]\nregion = 3')
+    text = GOOD.replace('"env:K"', '"canary-7"').replace("[crms.acme]", "[crms.acme]\nregion = 3")
     with pytest.raises(SettingsError) as refused:
         config.load(written(tmp_path, text)).typed("acme", Acme)
     assert "canary-7" not in str(refused.value)
@@ -90,7 +90,15 @@ def test_large_binary_and_missing_files_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("300s", 300), ("24h", 86400), ("7d", 604800), ("0.2s", 0.2), ("5m", 300), ("250ms", 0.25), (3, 3)],
+    [
+        ("300s", 300),
+        ("24h", 86400),
+        ("7d", 604800),
+        ("0.2s", 0.2),
+        ("5m", 300),
+        ("250ms", 0.25),
+        (3, 3),
+    ],
 )
 def test_durations(text: Any, seconds: float) -> None:
     assert config.seconds_of(text) == pytest.approx(seconds)

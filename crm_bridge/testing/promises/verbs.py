@@ -396,9 +396,7 @@ def _named_along(bench: Bench, kind: str) -> set[str]:
     return named
 
 
-def _made_along(
-    bench: Bench, row: Capability, before: Truths, kind: str
-) -> set[tuple[str, str]]:
+def _made_along(bench: Bench, row: Capability, before: Truths, kind: str) -> set[tuple[str, str]]:
     """What the vendor makes by itself beside a record that is made anew: its one account, say."""
     if row.support is not Support.REMADE:
         return set()

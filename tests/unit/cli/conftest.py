@@ -29,7 +29,11 @@ from crm_bridge.model.results import Outcome, Problem, Receipt, Verdict
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 DELETE = Capability(
-    Operation.DELETE, Support.NATIVE, takes=(State.LIVE,), gives=State.DELETED, batch=200,
+    Operation.DELETE,
+    Support.NATIVE,
+    takes=(State.LIVE,),
+    gives=State.DELETED,
+    batch=200,
     window=RecoveryWindow(Undo.SAME_ID, 15),
 )
 
@@ -41,13 +45,23 @@ def refs(count: int, crm: str = "acme", kind: str = "Company") -> list[RecordRef
 def a_plan(operation: str = "delete", count: int = 3, **over: Any) -> Plan:
     rule = CascadeRule("Company", "Contact", "company", Effect.FOLLOWS, True)
     told = {
-        "id": "p-20261124-aa", "made_at": NOON, "by": "ann", "operation": Operation(operation),
-        "reason": "left the market", "code": "left",
-        "targets": {"acme": TargetOrg("org-1", "simulator", "memory")}, "versions": {},
+        "id": "p-20261124-aa",
+        "made_at": NOON,
+        "by": "ann",
+        "operation": Operation(operation),
+        "reason": "left the market",
+        "code": "left",
+        "targets": {"acme": TargetOrg("org-1", "simulator", "memory")},
+        "versions": {},
         "steps": (Step("acme", "Company", DELETE, [Target(r, "f") for r in refs(count)]),),
         "touches": (Touch("acme", rule, 7, ()),),
-        "findings": (), "settled": (), "counts": Counts(count, 1, 4, 0), "irreversible": False,
-        "confirm": None, "digest": "d" * 64, **over,
+        "findings": (),
+        "settled": (),
+        "counts": Counts(count, 1, 4, 0),
+        "irreversible": False,
+        "confirm": None,
+        "digest": "d" * 64,
+        **over,
     }
     return Plan(**told)
 
@@ -58,7 +72,10 @@ def blocked(**over: Any) -> Plan:
 
 
 def an_outcome(
-    verdict: str = "done", n: int = 0, code: str | None = None, message: str = "so it is",
+    verdict: str = "done",
+    n: int = 0,
+    code: str | None = None,
+    message: str = "so it is",
     **over: Any,
 ) -> Outcome:
     problem = Problem(code, message) if code else None
@@ -70,17 +87,31 @@ def a_receipt(*outcomes: Outcome, halted: str | None = None, **over: Any) -> Rec
     found = list(outcomes) or [an_outcome(n=n) for n in range(3)]
     counts = {v: sum(o.verdict is v for o in found) for v in Verdict}
     told = {
-        "run": "r-20261124-7f3a91c2", "operation": Operation.DELETE, "plan_digest": "d" * 64,
-        "counts": counts, "seconds": 1.25, "calls": 4, "outcomes": found, "halted": halted, **over,
+        "run": "r-20261124-7f3a91c2",
+        "operation": Operation.DELETE,
+        "plan_digest": "d" * 64,
+        "counts": counts,
+        "seconds": 1.25,
+        "calls": 4,
+        "outcomes": found,
+        "halted": halted,
+        **over,
     }
     return Receipt(**told)
 
 
 def a_run(run: str = "r-20261124-7f3a91c2", **over: Any) -> RunSummary:
     told = {
-        "run": run, "operation": Operation.DELETE, "started": NOON, "by": "ann",
-        "reason": "left the market", "code": "left", "crms": ("acme",), "state": "finished",
-        "counts": {Verdict.DONE: 3}, **over,
+        "run": run,
+        "operation": Operation.DELETE,
+        "started": NOON,
+        "by": "ann",
+        "reason": "left the market",
+        "code": "left",
+        "crms": ("acme",),
+        "state": "finished",
+        "counts": {Verdict.DONE: 3},
+        **over,
     }
     return RunSummary(**told)
 

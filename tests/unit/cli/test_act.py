@@ -14,17 +14,36 @@ def test_a_run_prints_its_plan_its_outcomes_and_its_receipt_last(run, bridge):
     plan, outcome, receipt = ran.lines[0], ran.lines[1], ran.lines[-1]
     assert plan["targets"]["acme"] == {"org": "org-1", "class": "simulator", "vendor": "memory"}
     assert plan["counts"] == {"records": 3, "steps": 1, "calls": 4, "settled": 0}
-    assert plan["touches"] == [{
-        "n": 1, "crm": "acme", "kind": "Company", "child": "Contact", "via": "company",
-        "effect": "follows", "comes_back": True, "count": 7, "depth": 1, "listed": 0, "sums": [],
-        "largest": [], "note": "",
-    }]
+    assert plan["touches"] == [
+        {
+            "n": 1,
+            "crm": "acme",
+            "kind": "Company",
+            "child": "Contact",
+            "via": "company",
+            "effect": "follows",
+            "comes_back": True,
+            "count": 7,
+            "depth": 1,
+            "listed": 0,
+            "sums": [],
+            "largest": [],
+            "note": "",
+        }
+    ]
     assert outcome["run"] == receipt["run"] == "r-20261124-7f3a91c2"
     assert (outcome["ref"], outcome["verdict"], outcome["state"]) == (
-        "acme:Company/c0", "done", "deleted"
+        "acme:Company/c0",
+        "done",
+        "deleted",
     )
     assert receipt["counts"] == {
-        "done": 3, "already": 0, "pending": 0, "by_hand": 0, "failed": 0, "unknown": 0,
+        "done": 3,
+        "already": 0,
+        "pending": 0,
+        "by_hand": 0,
+        "failed": 0,
+        "unknown": 0,
         "skipped": 0,
     }
     assert (receipt["seconds"], receipt["calls"], receipt["digest"]) == (1.25, 4, "d" * 64)
@@ -130,7 +149,10 @@ def test_targets_reach_the_bridge_as_they_were_meant(run, bridge):
     run("plan", "delete", "acme:Company", "--native", "SELECT")
     told = bridge.told("plan")
     assert [t[1] for t in told] == [
-        "acme:Company", ["acme:Company/c0", "acme:Company/c1"], Path("ids.csv"), Path("refs.csv"),
+        "acme:Company",
+        ["acme:Company/c0", "acme:Company/c1"],
+        Path("ids.csv"),
+        Path("refs.csv"),
         "acme:Company",
     ]
     assert told[0][2]["where"] == ("a = 1", "b = 2")
@@ -149,8 +171,16 @@ def test_caps_that_nobody_named_are_left_to_the_settings(run, bridge):
 
 
 def test_what_belongs_to_a_restore_reaches_it(run, bridge):
-    run("restore", "r-20261124-7f3a91c2", "--remake", "--on-conflict", "null", "--only",
-        "acme:Company/c0", "--yes")
+    run(
+        "restore",
+        "r-20261124-7f3a91c2",
+        "--remake",
+        "--on-conflict",
+        "null",
+        "--only",
+        "acme:Company/c0",
+        "--yes",
+    )
     options = bridge.told("plan")[0][2]
     assert options["remake"] is True
     assert options["on_conflict"] == "null"

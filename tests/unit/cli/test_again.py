@@ -101,7 +101,7 @@ def failing(bridge, make):
 def test_a_run_that_failed_is_undone_and_both_are_told(run, failing, words):
     ran = run("--json", *words, "--yes", "--undo-on-failure")
     assert ran.code == 3
-    after = ran.types[ran.types.index("receipt"):]
+    after = ran.types[ran.types.index("receipt") :]
     assert after == ["receipt", "plan", "outcome", "outcome", "receipt"]
     assert ran.lines[-1]["run"] == "r-20261124-00000002"
     assert failing.told("plan")[-1][:2] == ("restore", failing.came)

@@ -11,8 +11,19 @@ from crm_bridge.cli.app import COMMANDS, app
 from crm_bridge.errors import SettingsError
 
 HEAVY = (
-    "rich", "sqlalchemy", "simple_salesforce", "hubspot", "zcrmsdk", "requests", "lxml", "uvicorn",
-    "starlette", "tenacity", "pyrate_limiter", "zstandard", "msgspec",
+    "rich",
+    "sqlalchemy",
+    "simple_salesforce",
+    "hubspot",
+    "zcrmsdk",
+    "requests",
+    "lxml",
+    "uvicorn",
+    "starlette",
+    "tenacity",
+    "pyrate_limiter",
+    "zstandard",
+    "msgspec",
 )
 SDKS = ("sqlalchemy", "simple_salesforce", "hubspot", "zcrmsdk")
 
@@ -71,9 +82,11 @@ def test_a_word_spelled_wrong_is_told_the_nearest_right_one(run, bridge, words, 
 
 
 def test_common_options_stand_before_or_after_the_command(run, bridge):
-    for words in (("--config", "a.toml", "--json", "runs"),
-                  ("runs", "--json", "--config", "a.toml"),
-                  ("--json", "runs", "--config", "a.toml")):
+    for words in (
+        ("--config", "a.toml", "--json", "runs"),
+        ("runs", "--json", "--config", "a.toml"),
+        ("--json", "runs", "--config", "a.toml"),
+    ):
         bridge.config = None
         ran = run(*words)
         assert (ran.code, ran.types, bridge.config) == (0, ["run"], "a.toml")
@@ -81,8 +94,11 @@ def test_common_options_stand_before_or_after_the_command(run, bridge):
 
 def test_common_options_stand_anywhere_round_a_command_of_two_words(run, bridge):
     bridge.events = [{"n": 1, "ev": "plan"}]
-    for words in (("--config", "a", "journal", "export"), ("journal", "--config", "a", "export"),
-                  ("journal", "export", "--config", "a")):
+    for words in (
+        ("--config", "a", "journal", "export"),
+        ("journal", "--config", "a", "export"),
+        ("journal", "export", "--config", "a"),
+    ):
         bridge.config = None
         assert run(*words).lines == [{"n": 1, "ev": "plan"}]
         assert bridge.config == "a"
@@ -92,10 +108,14 @@ def test_an_error_is_one_json_line_for_a_program_and_one_line_for_a_person(run, 
     bridge.raises = SettingsError("no crm is named 'acm'.", detail="Did you mean 'acme'?")
     ran = run("--json", "find", "acm:Company")
     assert ran.code == 2
-    assert ran.lines == [{
-        "type": "error", "code": "settings", "summary": "no crm is named 'acm'.",
-        "detail": "Did you mean 'acme'?",
-    }]
+    assert ran.lines == [
+        {
+            "type": "error",
+            "code": "settings",
+            "summary": "no crm is named 'acm'.",
+            "detail": "Did you mean 'acme'?",
+        }
+    ]
     assert ran.err == "crm-bridge: no crm is named 'acm'. Did you mean 'acme'?\n"
 
 

@@ -9,8 +9,11 @@ from crm_bridge import registry
 
 def test_the_demo_proves_every_installed_vendor(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "crm_bridge", "demo", "--json"], capture_output=True, text=True,
-        cwd=tmp_path, timeout=300,
+        [sys.executable, "-m", "crm_bridge", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr

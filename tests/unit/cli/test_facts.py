@@ -15,13 +15,26 @@ def test_each_row_of_a_vendor_is_a_line(run, vendor):
     ran = run("--json", "matrix", vendor)
     assert ran.code == 0
     assert {line["operation"] for line in ran.lines} == {
-        "void", "archive", "delete", "purge", "restore"
+        "void",
+        "archive",
+        "delete",
+        "purge",
+        "restore",
     }
     for line in ran.lines:
         assert line["type"] == "capability"
         assert line["vendor"] == vendor
-        assert {"kind", "support", "batch", "window_days", "undo", "guaranteed", "source",
-                "checked", "note"} <= set(line)
+        assert {
+            "kind",
+            "support",
+            "batch",
+            "window_days",
+            "undo",
+            "guaranteed",
+            "source",
+            "checked",
+            "note",
+        } <= set(line)
 
 
 def test_the_matrix_as_markdown_has_a_row_a_vendor(run):

@@ -26,7 +26,7 @@ def test_what_is_made_safe_can_be_made_plain_again(value):
 
 @given(AWKWARD)
 def test_no_part_of_a_safe_value_begins_with_what_a_spreadsheet_runs(value):
-    for part in re.split("[,;|\t\n\r\"]", files.safe(value).replace("\t", " ")):
+    for part in re.split('[,;|\t\n\r"]', files.safe(value).replace("\t", " ")):
         assert not part or part[0] not in "=+-@\0\uff1d\uff0b\uff0d\uff20"
 
 
@@ -46,7 +46,9 @@ def records():
     ref = RecordRef("acme", "Company", "c1")
     yield Record(ref, State.LIVE, {"name": "=1+1", "amount": Decimal("1.10"), "tags": ["a", "b"]})
     yield Record(
-        RecordRef("acme", "Company", "c2"), State.VOIDED, {"phone": "+86 138", "none": None},
+        RecordRef("acme", "Company", "c2"),
+        State.VOIDED,
+        {"phone": "+86 138", "none": None},
         (Link("contacts", RecordRef("acme", "Contact", "k1"), "boss"),),
     )
 
@@ -117,8 +119,9 @@ def test_a_file_is_there_whole_or_as_it_was(tmp_path):
 
 
 def test_a_full_disk_is_one_line(tmp_path):
-    with pytest.raises(SettingsError, match="cannot be written"), files.writing(
-        str(tmp_path / "x.csv")
+    with (
+        pytest.raises(SettingsError, match="cannot be written"),
+        files.writing(str(tmp_path / "x.csv")),
     ):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())

@@ -17,18 +17,44 @@ from crm_bridge.model.results import Verdict
 def test_find_prints_a_line_a_record_and_passes_everything_on(run, bridge):
     link = Link("contacts", RecordRef("acme", "Contact", "k1"), "boss")
     bridge.records = [Record(RecordRef("acme", "Company", "c1"), State.LIVE, {"n": 1}, (link,))]
-    ran = run("find", "acme:Company", "--where", "n = 1", "--state", "live", "--fields", "n, m",
-              "--limit", "5", "--json")
-    assert ran.lines == [{
-        "type": "record", "ref": "acme:Company/c1", "state": "live", "fields": {"n": 1},
-        "links": [{"name": "contacts", "ref": "acme:Contact/k1", "kind": "Contact", "id": "k1",
-                   "label": "boss"}],
-        "changed_at": None,
-    }]
-    assert bridge.told("find") == [(
-        "acme:Company", ("n = 1",),
-        {"state": "live", "native": None, "fields": ("n", "m"), "limit": 5},
-    )]
+    ran = run(
+        "find",
+        "acme:Company",
+        "--where",
+        "n = 1",
+        "--state",
+        "live",
+        "--fields",
+        "n, m",
+        "--limit",
+        "5",
+        "--json",
+    )
+    assert ran.lines == [
+        {
+            "type": "record",
+            "ref": "acme:Company/c1",
+            "state": "live",
+            "fields": {"n": 1},
+            "links": [
+                {
+                    "name": "contacts",
+                    "ref": "acme:Contact/k1",
+                    "kind": "Contact",
+                    "id": "k1",
+                    "label": "boss",
+                }
+            ],
+            "changed_at": None,
+        }
+    ]
+    assert bridge.told("find") == [
+        (
+            "acme:Company",
+            ("n = 1",),
+            {"state": "live", "native": None, "fields": ("n", "m"), "limit": 5},
+        )
+    ]
 
 
 def test_find_shows_a_person_the_fields_that_were_asked_for(run, bridge):
@@ -77,7 +103,8 @@ def test_show_of_a_plan_prints_its_line(run, bridge):
 
 def test_runs_come_newest_first(run, bridge, make):
     bridge.all_runs = [
-        make.run("r-20261123-aa", started=make.noon - timedelta(1)), make.run("r-20261124-bb"),
+        make.run("r-20261123-aa", started=make.noon - timedelta(1)),
+        make.run("r-20261124-bb"),
     ]
     found = [line["run"] for line in run("--json", "runs").lines]
     assert found == ["r-20261124-bb", "r-20261123-aa"]
@@ -94,8 +121,13 @@ def test_what_expires_first_is_told_first(run, bridge, make):
     assert [line["until"] for line in ran.lines] == ["2026-11-24T12:00:00Z", "2026-11-29T12:00:00Z"]
     assert bridge.told("expiring") == ["30d"]
     assert ran.lines[0] == {
-        "type": "expiring", "run": "r-1", "crm": "acme", "kind": "Company", "count": 1,
-        "until": "2026-11-24T12:00:00Z", "guaranteed": False,
+        "type": "expiring",
+        "run": "r-1",
+        "crm": "acme",
+        "kind": "Company",
+        "count": 1,
+        "until": "2026-11-24T12:00:00Z",
+        "guaranteed": False,
     }
 
 
@@ -151,7 +183,9 @@ def test_a_journal_that_does_not_check_ends_4_and_names_the_place(run, bridge):
     ran = run("--json", "journal", "check")
     assert ran.code == 4
     assert ran.lines[0] == {
-        "type": "journal", "ok": False, "rows": 7,
+        "type": "journal",
+        "ok": False,
+        "rows": 7,
         "first_bad": {"table": "entries", "row": 5, "why": "its hash does not fit"},
     }
     assert "entries, row 5" in ran.err
@@ -172,6 +206,11 @@ def test_plugins_are_listed_unloaded(run):
 def test_verdicts_of_a_run_are_counted_by_all_seven_names(run, bridge, make):
     bridge.all_runs = [make.run(counts={Verdict.BY_HAND: 2})]
     assert run("--json", "runs").lines[0]["counts"] == {
-        "done": 0, "already": 0, "pending": 0, "by_hand": 2, "failed": 0, "unknown": 0,
+        "done": 0,
+        "already": 0,
+        "pending": 0,
+        "by_hand": 2,
+        "failed": 0,
+        "unknown": 0,
         "skipped": 0,
     }

@@ -23,8 +23,11 @@ def here(open_bridge, monkeypatch, tmp_path):
 @pytest.fixture
 def companies(world):
     """Addresses of companies without awkward states."""
-    found = [e.id for e in world["mem"].records.values()
-             if e.kind == "Company" and e.state == "live" and not e.locked]
+    found = [
+        e.id
+        for e in world["mem"].records.values()
+        if e.kind == "Company" and e.state == "live" and not e.locked
+    ]
     return [f"mem:Company/{id_}" for id_ in found]
 
 

@@ -16,9 +16,22 @@ VENDOR = "fxiaoke"
 @contextmanager
 def started(*words, cwd):
     process = subprocess.Popen(
-        [sys.executable, "-m", "crm_bridge", "simulator", "--vendor", VENDOR, "--records", "20",
-         "--json", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+        [
+            sys.executable,
+            "-m",
+            "crm_bridge",
+            "simulator",
+            "--vendor",
+            VENDOR,
+            "--records",
+            "20",
+            "--json",
+            *words,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
     )
     lines = []
     try:

@@ -23,22 +23,41 @@ def touching(bridge, make):
     bridge.made = make.plan(
         touches=(
             Touch(
-                "acme", CascadeRule("Company", "Contact", "company", Effect.FOLLOWS, True), 2,
-                contacts(2), 1, ["c0", "c1"],
+                "acme",
+                CascadeRule("Company", "Contact", "company", Effect.FOLLOWS, True),
+                2,
+                contacts(2),
+                1,
+                ["c0", "c1"],
             ),
-            Touch("acme", CascadeRule("Company", "Case", "on", Effect.MAY_BLOCK, note="no right"),
-                  None),
             Touch(
-                "acme", CascadeRule("Contact", "Deal", "who", Effect.FOLLOWS, False), 1, [deal], 2,
-                ["k1"], (Sum("open deals", "EUR", Decimal("1234567.89"), 1),),
+                "acme",
+                CascadeRule("Company", "Case", "on", Effect.MAY_BLOCK, note="no right"),
+                None,
+            ),
+            Touch(
+                "acme",
+                CascadeRule("Contact", "Deal", "who", Effect.FOLLOWS, False),
+                1,
+                [deal],
+                2,
+                ["k1"],
+                (Sum("open deals", "EUR", Decimal("1234567.89"), 1),),
                 (Largest(deal, "Big\x1b one", Decimal("1234567.89")),),
             ),
         ),
         sums=(Sum("companies", "EUR", Decimal("10"), 3),),
         losses=(
-            Loss("acme", "Company", 3, "same_id", 15, False,
-                 (("stamp", "the vendor writes it itself"), ("lists", "they are dropped")),
-                 (("id", "a record that is made anew has a new one"),)),
+            Loss(
+                "acme",
+                "Company",
+                3,
+                "same_id",
+                15,
+                False,
+                (("stamp", "the vendor writes it itself"), ("lists", "they are dropped")),
+                (("id", "a record that is made anew has a new one"),),
+            ),
         ),
     )
     return bridge
@@ -55,15 +74,21 @@ def test_the_plan_line_tells_depth_sums_the_largest_and_the_losses(run, touching
         {"ref": "acme:Deal/d1", "title": "Big\x1b one", "amount": 1234567.89}
     ]
     assert plan["sums"][0]["name"] == "companies"
-    assert plan["losses"] == [{
-        "crm": "acme", "kind": "Company", "count": 3, "undo": "same_id", "days": 15,
-        "guaranteed": False,
-        "differs": [
-            {"what": "stamp", "why": "the vendor writes it itself"},
-            {"what": "lists", "why": "they are dropped"},
-        ],
-        "later": [{"what": "id", "why": "a record that is made anew has a new one"}],
-    }]
+    assert plan["losses"] == [
+        {
+            "crm": "acme",
+            "kind": "Company",
+            "count": 3,
+            "undo": "same_id",
+            "days": 15,
+            "guaranteed": False,
+            "differs": [
+                {"what": "stamp", "why": "the vendor writes it itself"},
+                {"what": "lists", "why": "they are dropped"},
+            ],
+            "later": [{"what": "id", "why": "a record that is made anew has a new one"}],
+        }
+    ]
 
 
 def test_a_person_sees_the_tree_with_what_it_is_worth_and_what_would_be_lost(run, touching):
@@ -83,7 +108,8 @@ def test_the_list_behind_a_number_opens(run, touching):
     assert lines[0]["type"] == "touch"
     assert lines[0]["count"] == len(lines) - 1
     assert [(line["ref"], line["parent"]) for line in lines[1:]] == [
-        ("acme:Contact/k0", "acme:Company/c0"), ("acme:Contact/k1", "acme:Company/c1")
+        ("acme:Contact/k0", "acme:Company/c0"),
+        ("acme:Contact/k1", "acme:Company/c1"),
     ]
     assert lines[1]["type"] == "touched"
 
@@ -110,8 +136,15 @@ def test_a_number_that_is_not_there_is_refused(run, touching, number):
 
 
 def test_children_are_asked_for_by_their_kinds(run, bridge):
-    run("plan", "delete", "acme:Company/c0", "--with-children", "Contact, Deal",
-        "--with-children", "Case")
+    run(
+        "plan",
+        "delete",
+        "acme:Company/c0",
+        "--with-children",
+        "Contact, Deal",
+        "--with-children",
+        "Case",
+    )
     run("delete", "acme:Company/c0", "--with-children", "Contact", "--yes")
     run("delete", "acme:Company/c0", "--yes")
     told = [t[2] for t in bridge.told("plan")]
@@ -123,8 +156,21 @@ def test_children_are_asked_for_by_their_kinds(run, bridge):
 
 def test_a_restore_is_planned_with_what_belongs_to_it(run, bridge, tmp_path):
     path = str(tmp_path / "back.plan")
-    assert run("plan", "restore", "r-20261124-7f3a91c2", "--remake", "--only", "acme:Company/c0",
-               "--on-conflict", "null", "--out", path).code == 0
+    assert (
+        run(
+            "plan",
+            "restore",
+            "r-20261124-7f3a91c2",
+            "--remake",
+            "--only",
+            "acme:Company/c0",
+            "--on-conflict",
+            "null",
+            "--out",
+            path,
+        ).code
+        == 0
+    )
     operation, target, options = bridge.told("plan")[0]
     assert (operation, target) == ("restore", "r-20261124-7f3a91c2")
     assert options["remake"] is True
@@ -145,7 +191,8 @@ def test_a_record_is_held_and_released_with_a_reason(run, bridge):
 
 def test_runs_are_counted_by_code_and_month(run, bridge, make):
     bridge.all_runs = [
-        make.run(), make.run("r-2", started=make.noon - timedelta(40), counts={Verdict.FAILED: 2}),
+        make.run(),
+        make.run("r-2", started=make.noon - timedelta(40), counts={Verdict.FAILED: 2}),
         make.run("r-3", code=None, counts={Verdict.DONE: 1}),
     ]
     by_code = run("--json", "runs", "--by", "code").lines

@@ -7,8 +7,14 @@ from crm_bridge.cli.truth import Named, changed, compare
 
 def record(kind, id_, fields=None, state="live", links=(), **over):
     return {
-        "kind": kind, "id": id_, "state": state, "fields": fields or {}, "links": list(links),
-        "locked": False, "vendor_set": ["version"], **over,
+        "kind": kind,
+        "id": id_,
+        "state": state,
+        "fields": fields or {},
+        "links": list(links),
+        "locked": False,
+        "vendor_set": ["version"],
+        **over,
     }
 
 
@@ -54,7 +60,8 @@ def test_a_record_made_anew_stands_for_its_old_one_wherever_it_is_named():
         record("Deal", "7", {"company": "1"}, links=[link("company", "Co", "1")]),
     )
     after = world(
-        record("Co", "1", {}, state="gone"), record("Co", "2", {"a": "x"}),
+        record("Co", "1", {}, state="gone"),
+        record("Co", "2", {"a": "x"}),
         record("Deal", "7", {"company": "2"}, links=[link("company", "Co", "2")]),
     )
     ids = {("Co", "1"): ("Co", "2")}
@@ -75,15 +82,18 @@ def test_what_was_gone_before_is_not_counted():
 
 def test_only_what_a_plan_named_may_differ():
     before = world(
-        record("Co", "1", {"owner": "a", "name": "x"}), record("Note", "5", {"company": "1"}),
+        record("Co", "1", {"owner": "a", "name": "x"}),
+        record("Note", "5", {"company": "1"}),
         record("Contact", "3", {"company": "1"}),
     )
     after = world(
-        record("Co", "2", {"owner": "b", "name": "x"}), record("Note", "5", {}, state="gone"),
+        record("Co", "2", {"owner": "b", "name": "x"}),
+        record("Note", "5", {}, state="gone"),
         record("Contact", "3", {}),
     )
     named = Named(
-        kinds={"Note": "goes along"}, fields={("Contact", "company"): "loses its link"},
+        kinds={"Note": "goes along"},
+        fields={("Contact", "company"): "loses its link"},
         remade={("Co", "1"): {"owner": "cannot be set"}},
     )
     ids = {("Co", "1"): ("Co", "2")}

@@ -33,11 +33,13 @@ def test_codes_are_shown_in_place_of_signs():
     assert shown("a\x1b[2J\u202eb\u200bc\nd") == "a\\x1b[2J\\u202eb\\u200bc\\nd"
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | ANY_TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
-    max_leaves=8,
-))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | ANY_TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+        max_leaves=8,
+    )
+)
 def test_json_lines_hold_every_value_and_stay_one_harmless_line(value):
     text = json_text(value)
     assert json.loads(text) == value

@@ -19,8 +19,11 @@ WHY = {"reason": "left the market", "code": "left"}
 
 def refs(world: World, kind: str, count: int) -> list[str]:
     """Addresses of live records without awkward states."""
-    found = [e.id for e in world["mem"].records.values()
-             if e.kind == kind and e.state == "live" and not e.locked]
+    found = [
+        e.id
+        for e in world["mem"].records.values()
+        if e.kind == kind and e.state == "live" and not e.locked
+    ]
     return [f"mem:{kind}/{one}" for one in found[:count]]
 
 
@@ -70,7 +73,9 @@ def test_a_mark_is_written_and_taken_off_again(
     assert all(
         world["mem"].records[r.partition("/")[2]].fields["crm_bridge_status"] == word for r in some
     )
-    assert [r.ref for r in bridge.find("mem:Lead", state={"void": "voided"}.get(operation, "archived"))]
+    assert [
+        r.ref for r in bridge.find("mem:Lead", state={"void": "voided"}.get(operation, "archived"))
+    ]
     back = bridge.apply(bridge.plan("restore", receipt.run))
     assert back.ok
     assert not any(
@@ -83,8 +88,9 @@ def test_what_somebody_changed_since_a_mark_is_skipped_with_both_values(
 ) -> None:
     some = refs(world, "Lead", 3)
     receipt = bridge.apply(bridge.plan("void", some, **WHY))
-    world.act("mem", "edit", "Lead", [some[0].partition("/")[2]],
-              fields={"crm_bridge_status": "theirs"})
+    world.act(
+        "mem", "edit", "Lead", [some[0].partition("/")[2]], fields={"crm_bridge_status": "theirs"}
+    )
     back = bridge.apply(bridge.plan("restore", receipt))
     told = {str(o.ref): o for o in back.outcomes}
     assert told[some[0]].verdict is Verdict.SKIPPED
@@ -103,8 +109,10 @@ def test_each_sort_of_record_gets_its_own_verdict(world: World, bridge: Bridge) 
     plan = bridge.plan("delete", targets, **WHY)
     assert [f.count for f in plan.findings if f.code == "doubles"] == [1]
     receipt = bridge.apply(plan)
-    told = {str(o.ref): (o.verdict.value, o.problem.code if o.problem else None)
-            for o in receipt.outcomes}
+    told = {
+        str(o.ref): (o.verdict.value, o.problem.code if o.problem else None)
+        for o in receipt.outcomes
+    }
     assert told[some[0]] == ("skipped", "locked")
     assert told[some[1]][0] == "already"
     assert told[some[2]][0] == "pending"
@@ -193,9 +201,12 @@ def test_a_purge_is_refused_without_the_text_that_the_plan_prints(
     assert state(world, some[0]) == "gone"
 
 
-def test_what_is_gone_is_made_anew_once_and_the_ids_are_mapped(world: World, bridge: Bridge) -> None:
-    owner = next(e for e in world["mem"].records.values()
-                 if e.kind == "Contact" and "company" in e.fields)
+def test_what_is_gone_is_made_anew_once_and_the_ids_are_mapped(
+    world: World, bridge: Bridge
+) -> None:
+    owner = next(
+        e for e in world["mem"].records.values() if e.kind == "Contact" and "company" in e.fields
+    )
     one = owner.fields["company"]
     company = [f"mem:Company/{one}"]
     tied = {e.id for e in world["mem"].hanging([one], "Contact", "company")}
@@ -213,7 +224,8 @@ def test_what_is_gone_is_made_anew_once_and_the_ids_are_mapped(world: World, bri
     assert outcome.new_ref is not None
     made = world["mem"].records[outcome.new_ref.id].fields
     assert {k: made[k] for k in was if k not in ("revision", "made_from")} == {
-        k: v for k, v in was.items() if k not in ("revision", "made_from")}
+        k: v for k, v in was.items() if k not in ("revision", "made_from")
+    }
     new = outcome.new_ref.id
     assert {e.id for e in world["mem"].hanging([new], "Contact", "company")} == tied
     assert len(world["mem"].hanging([new], "Note", "company")) == notes
@@ -288,7 +300,12 @@ def test_runs_tell_what_was_done_and_by_whom(world: World, bridge: Bridge) -> No
     receipt = bridge.apply(bridge.plan("delete", refs(world, "Lead", 2), **WHY))
     run = bridge.runs()[0]
     assert (run.run, run.by, run.reason, run.code, run.state) == (
-        receipt.run, "tester", "left the market", "left", "finished")
+        receipt.run,
+        "tester",
+        "left the market",
+        "left",
+        "finished",
+    )
     assert run.counts[Verdict.DONE] == 2
     assert bridge.receipt(receipt.run).counts == receipt.counts
     assert bridge.check_journal().ok
@@ -353,7 +370,9 @@ def test_related_records_are_taken_along_in_the_order_that_blocks_nothing(
     world: World, bridge: Bridge
 ) -> None:
     world["mem"].blocking = True
-    deal = next(e for e in world["mem"].records.values() if e.kind == "Deal" and "company" in e.fields)
+    deal = next(
+        e for e in world["mem"].records.values() if e.kind == "Deal" and "company" in e.fields
+    )
     company = deal.fields["company"]
     deals = {e.id for e in world["mem"].hanging([company], "Deal", "company")}
     plan = bridge.plan("delete", [f"mem:Company/{company}"], with_children=["Deal"], **WHY)
@@ -366,7 +385,9 @@ def test_what_something_keeps_from_going_is_left_alone_and_named(
     world: World, bridge: Bridge
 ) -> None:
     world["mem"].blocking = True
-    deal = next(e for e in world["mem"].records.values() if e.kind == "Deal" and "company" in e.fields)
+    deal = next(
+        e for e in world["mem"].records.values() if e.kind == "Deal" and "company" in e.fields
+    )
     blocked = f"mem:Company/{deal.fields['company']}"
     plan = bridge.plan("delete", [blocked, *refs(world, "Lead", 1)], **WHY)
     touch = next(t for t in plan.touches if t.rule.effect.value == "blocks")

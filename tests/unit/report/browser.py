@@ -75,8 +75,13 @@ class Browser:
 
     def open(self, path: Path, width: int = 1000, height: int = 1400) -> None:
         """Open a file."""
-        self.do("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                deviceScaleFactor=1, mobile=False)
+        self.do(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self._loaded = False
         self.do("Page.navigate", url=path.resolve().as_uri())
         while not self._loaded:

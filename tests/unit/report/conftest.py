@@ -39,20 +39,41 @@ from crm_bridge.report.matter import Line, Matter
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DELETE = Capability(
-    Operation.DELETE, Support.NATIVE, takes=(State.LIVE,), gives=State.DELETED, batch=200,
+    Operation.DELETE,
+    Support.NATIVE,
+    takes=(State.LIVE,),
+    gives=State.DELETED,
+    batch=200,
     window=RecoveryWindow(Undo.SAME_ID, 15),
 )
 VOID = Capability(
-    Operation.VOID, Support.MARKED, takes=(State.LIVE,), gives=State.VOIDED, batch=100,
-    window=RecoveryWindow(Undo.SAME_ID, None), means="crm_bridge_status = void",
+    Operation.VOID,
+    Support.MARKED,
+    takes=(State.LIVE,),
+    gives=State.VOIDED,
+    batch=100,
+    window=RecoveryWindow(Undo.SAME_ID, None),
+    means="crm_bridge_status = void",
 )
 BACK = Capability(
-    Operation.RESTORE, Support.NATIVE, takes=(State.DELETED,), gives=State.LIVE, batch=200,
+    Operation.RESTORE,
+    Support.NATIVE,
+    takes=(State.DELETED,),
+    gives=State.LIVE,
+    batch=200,
 )
 NAMES = (
-    "Harbor Textiles GmbH", "<script>alert(1)</script>", "成都恒信医疗股份有限公司 🏥",
-    "\u202egnp.exe\u202c", '"O\'Hara" & Söhne </td>', "=1+1", "+86 10 6512 0000", "@SUM(A1)",
-    "<r><t>raw</t></r>", "bell\x07 and \ud800 alone", "javascript:alert(1)",
+    "Harbor Textiles GmbH",
+    "<script>alert(1)</script>",
+    "成都恒信医疗股份有限公司 🏥",
+    "\u202egnp.exe\u202c",
+    '"O\'Hara" & Söhne </td>',
+    "=1+1",
+    "+86 10 6512 0000",
+    "@SUM(A1)",
+    "<r><t>raw</t></r>",
+    "bell\x07 and \ud800 alone",
+    "javascript:alert(1)",
 )
 AMOUNT = Decimal("1234567890123456.78")
 
@@ -64,9 +85,18 @@ def companies(count: int) -> list[RecordRef]:
 def a_record(ref: RecordRef, n: int) -> Record:
     name = NAMES[n % len(NAMES)]
     fields: dict[str, Any] = {
-        "name": name, "phone": "+86 10 6512 0000", "formula": "=1+1", "amount": AMOUNT, "count": 7,
-        "status": "open", "stamp": "2026-01-01", "nothing": None, "flag": True,
-        "list": [1, "=2", {"a": Decimal("0.10")}], "zip": "00123", "date": "2026-11-24",
+        "name": name,
+        "phone": "+86 10 6512 0000",
+        "formula": "=1+1",
+        "amount": AMOUNT,
+        "count": 7,
+        "status": "open",
+        "stamp": "2026-01-01",
+        "nothing": None,
+        "flag": True,
+        "list": [1, "=2", {"a": Decimal("0.10")}],
+        "zip": "00123",
+        "date": "2026-11-24",
     }
     link = Link("contacts", RecordRef("acme", "Contact", f"k{n}"), "=boss")
     return Record(ref, State.LIVE, fields, (link,))
@@ -139,8 +169,11 @@ def a_matter(plan: Plan, outcomes: list[Outcome] | None = None, **over: Any) -> 
             ref: replace(a_record(ref, 0), links=()) for ref in refs if ref.kind == "Contact"
         },
         "marks": lambda crm, kind, operation: {"status": "void"},
-        "made_at": NOON, "receipt": receipt, "started": NOON if receipt else None,
-        "state": "finished" if receipt else "", **over,
+        "made_at": NOON,
+        "receipt": receipt,
+        "started": NOON if receipt else None,
+        "state": "finished" if receipt else "",
+        **over,
     }
     return Matter(plan, **told)
 
@@ -149,13 +182,24 @@ def done(plan: Plan, **over: Any) -> list[Outcome]:
     """Every target of the plan done; the second failed."""
     until = NOON + timedelta(15)
     found = [
-        Outcome(t.ref, Verdict.DONE, plan.steps[0].capability.gives, "answer", undo=Undo.SAME_ID,
-                recoverable_until=until, **over)
+        Outcome(
+            t.ref,
+            Verdict.DONE,
+            plan.steps[0].capability.gives,
+            "answer",
+            undo=Undo.SAME_ID,
+            recoverable_until=until,
+            **over,
+        )
         for t in plan.steps[0].targets
     ]
     found[1] = Outcome(
-        found[1].ref, Verdict.FAILED, State.LIVE, "row",
-        Problem("refused", "=cmd|' /C calc'!A0", "ERR<1>", "req-1"), link="https://crm.test/?a=1&b=2",
+        found[1].ref,
+        Verdict.FAILED,
+        State.LIVE,
+        "row",
+        Problem("refused", "=cmd|' /C calc'!A0", "ERR<1>", "req-1"),
+        link="https://crm.test/?a=1&b=2",
     )
     return found
 

@@ -163,9 +163,7 @@ def test_a_restore_tells_what_came_back_otherwise(show, make):
 
 
 def test_a_plan_that_nothing_undoes_says_so_first(show, make):
-    plan = make.plan(
-        irreversible=True, losses=(Loss("acme", "Company", 11, "none", None, False),)
-    )
+    plan = make.plan(irreversible=True, losses=(Loss("acme", "Company", 11, "none", None, False),))
     browser = show(make.matter(plan))
     alarm = browser.ask("document.querySelector('.alarm-line').innerText")
     assert "cannot be brought back" in alarm

@@ -38,13 +38,20 @@ def test_every_sheet_is_there_and_every_record_in_it(written, make):
     assert count == 12
     assert book.sheetnames == list(SHEETS)
     assert [r["record"] for r in sheets["records"]] == [
-        *(f"acme:Company/c{n}" for n in range(11)), "acme:Company/s1"
+        *(f"acme:Company/c{n}" for n in range(11)),
+        "acme:Company/s1",
     ]
     assert len(sheets["outcomes"]) == 12
     assert len(sheets["children"]) == 20 + 1 + 1 + 7
     assert sheets["children"][0] == {
-        "touch": 1, "depth": 1, "parent": "acme:Company/c0", "child": "acme:Contact/k0",
-        "name": make.names[0], "by": "company", "effect": "follows", "comes back": "yes",
+        "touch": 1,
+        "depth": 1,
+        "parent": "acme:Company/c0",
+        "child": "acme:Contact/k0",
+        "name": make.names[0],
+        "by": "company",
+        "effect": "follows",
+        "comes back": "yes",
     }
     assert sheets["links"][0]["label"] == "=boss"
 
@@ -101,11 +108,16 @@ def test_outcomes_are_told_whole(written, make):
     _, _, sheets = written(make.matter(plan, make.done(plan)))
     done, failed = sheets["outcomes"][:2]
     assert (done["verdict"], done["state"], done["way back"], done["until (UTC)"]) == (
-        "done", "deleted", "same_id", "2026-12-09T12:00:00Z"
+        "done",
+        "deleted",
+        "same_id",
+        "2026-12-09T12:00:00Z",
     )
     assert failed["message"] == "=cmd|' /C calc'!A0"
     assert (failed["code"], failed["vendor code"], failed["request id"]) == (
-        "refused", "ERR<1>", "req-1"
+        "refused",
+        "ERR<1>",
+        "req-1",
     )
     told = {r["what"]: r["value"] for r in sheets["summary"]}
     assert (told["done"], told["failed"], told["skipped"], told["records"]) == (10, 1, 1, 12)
@@ -116,7 +128,8 @@ def test_a_mark_is_told_before_and_after(written, make):
     _, _, sheets = written(make.matter(plan, make.done(plan)))
     status = {r["record"]: r for r in sheets["fields"] if r["field"] == "status"}
     assert (status["acme:Company/c0"]["before"], status["acme:Company/c0"]["after"]) == (
-        "open", "void"
+        "open",
+        "void",
     )
     assert status["acme:Company/c0"]["changed"] == "yes"
     assert status["acme:Company/c1"]["after"] is None  # this one failed
