@@ -38,7 +38,7 @@ from crm_bridge_fxiaoke.checks import Checks
 from crm_bridge_fxiaoke.client import Client, path_of
 from crm_bridge_fxiaoke.describes import LOOKUPS, Describes
 from crm_bridge_fxiaoke.looking import Looking
-from crm_bridge_fxiaoke.profile import LOCK, PROFILE
+from crm_bridge_fxiaoke.profile import LOCK, MONEY, PROFILE
 from crm_bridge_fxiaoke.records import record_of, remade
 from crm_bridge_fxiaoke.settings import FxiaokeSettings, checked_url
 
@@ -159,7 +159,8 @@ class FxiaokeAdapter(Adapter):
         try:
             answer = self._client.tell([ref], path_of(ref.kind, "create"), data, **top)
         except Rejected as no:
-            return [_refused(ref, no)]
+            own = self._looking.made_along(record) if ref.kind == MONEY else None
+            return [own or _refused(ref, no)]
         id = answer.body.get("dataId")
         # The answer for a custom object may not name it; then it is told by what was written.
         new = RecordRef(self.crm, ref.kind, id) if isinstance(id, str) and id else self.twin(record)
@@ -187,7 +188,7 @@ class FxiaokeAdapter(Adapter):
         except Rejected:
             own = ()
         told = {(rule.child, rule.via, rule.operation) for rule in own}
-        known = (r for r in super().relations(kind) if self._has(r.child))
+        known = (r for r in super().relations(kind) if self._has(r.child, r.via))
         return (*own, *(r for r in known if (r.child, r.via, r.operation) not in told))
 
     def children(self, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
@@ -324,9 +325,10 @@ class FxiaokeAdapter(Adapter):
         many = field is not None and field.type == LOOKUPS
         return queries.matching(rule.via, "HASANYOF" if many else "IN", *batch.ids)
 
-    def _has(self, kind: str) -> bool:
+    def _has(self, kind: str, name: str) -> bool:
+        """Whether this enterprise has the object with that field."""
         try:
-            return bool(self._describes.fields(kind))
+            return name in self._describes.fields(kind)
         except Rejected:
             return False
 

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from crm_bridge.kit import Batch, Record, RecordRef, Rejected, State, Unreachable
+from crm_bridge.kit import (
+    Batch,
+    Outcome,
+    Record,
+    RecordRef,
+    Rejected,
+    State,
+    Unreachable,
+    done,
+)
 from crm_bridge_fxiaoke import queries
 from crm_bridge_fxiaoke.client import Client, path_of
 from crm_bridge_fxiaoke.describes import Describes
@@ -107,6 +116,28 @@ class Looking:
                  or twin.changed_at > record.changed_at)
         ]  # fmt: skip
         return found[0].ref if len(found) == 1 else None
+
+    def made_along(self, record: Record) -> Outcome | None:
+        """The money account that the platform made by itself with an account that is made anew.
+
+        Args:
+            record: The snapshot of the old one, naming the new account already.
+        """
+        fields = self._describes.fields(record.ref.kind)
+        owners = [
+            matching(name, "EQ", record.fields[name])
+            for name, field in fields.items()
+            if field.target == "AccountObj" and record.fields.get(name)
+        ]
+        if not owners:
+            return None
+        rows = list(queries.rows_of(self._client, record.ref.kind, owners))
+        if len(rows) != 1 or rows[0]["_id"] == record.ref.id:
+            return None
+        new = record_of(self._crm, record.ref.kind, rows[0], fields)
+        why = "it is the one that the platform made with the new account"
+        not_set = {n: why for n, v in record.fields.items() if new.fields.get(n) != v}
+        return done(record.ref, new_ref=new.ref, details={"not_set": not_set})
 
     # --- private ---------------------------------------------------------------------------------
 
