@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from crm_bridge.engine.history import SETTLED
@@ -15,8 +15,16 @@ AT_ONCE: Final = 256
 """Entries of one transaction; a plan of 50,000 records enters in one."""
 
 
-def enter(journal: Journal, run: str, plan: Plan) -> None:
-    """Write a plan down. A run whose plan is not whole has no `lock` entry, and sent nothing.
+def enter(journal: Journal, run: str, plan: Plan, claims: Sequence[Entry]) -> None:
+    """Write a plan down, and the claims on its orgs last: with it in one transaction, where it fits.
+
+    A run whose plan is not whole has no `lock` entry, and sent nothing.
+
+    Args:
+        journal: The journal.
+        run: The run's name.
+        plan: The plan.
+        claims: A `lock` entry for each org.
 
     Raises:
         JournalError: It could not be written durably.
@@ -28,7 +36,7 @@ def enter(journal: Journal, run: str, plan: Plan) -> None:
             if len(waiting) >= AT_ONCE:
                 journal.append(*waiting)
                 waiting = []
-    journal.append(*waiting)
+    journal.append(*waiting, *claims)
 
 
 def _head(run: str, plan: Plan) -> Entry:

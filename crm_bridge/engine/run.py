@@ -185,17 +185,17 @@ class Run:
     def _open(self) -> None:
         """The plan, its pages and what is settled, durable before anything is sent."""
         self._opened = True
-        if not self.resumed:
-            enter(self.journal, self.run, self.plan)
-        self.journal.append(
-            *(
-                Entry(
-                    "lock", self.run, crm, self.plan.targets[crm].org,
-                    body={"epoch": lock.epoch, "resumed": self.resumed},
-                )
-                for crm, lock in self._locks.items()
+        claims = [
+            Entry(
+                "lock", self.run, crm, self.plan.targets[crm].org,
+                body={"epoch": lock.epoch, "resumed": self.resumed},
             )
-        )
+            for crm, lock in self._locks.items()
+        ]
+        if self.resumed:
+            self.journal.append(*claims)
+        else:
+            enter(self.journal, self.run, self.plan, claims)
         self._tell("plan", count=self.plan.counts.records)
 
     def _finish(self, began: float, calls: int) -> Receipt:
