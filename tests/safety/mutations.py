@@ -157,12 +157,6 @@ MUTATIONS = (
         _core("test_an_adapter_cannot_write_what_the_plan_does_not_name"),
     ),
     Mutation(
-        "believe an adapter that sent nothing", "crm_bridge/engine/send.py",
-        "        if parcel.permit.sent == 0 and item.answer.verdict is Verdict.DONE:",
-        "        if parcel.permit.sent < 0:",
-        _core("test_an_adapter_that_says_done_and_sent_nothing_is_not_believed"),
-    ),
-    Mutation(
         "keep whatever a read answers", "crm_bridge/engine/accounts.py",
         "            if record.ref not in asked or record.ref in found:", "            if not asked:",
         _core("test_a_read_that_answers_for_another_record_keeps_and_sends_nothing"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,8 @@ def run_and_die(
     plan = staged(verb, world, bridge)
     since = len(world["mem"].log)
     death = Death(at, after)
-    with death.at_work():
-        try:
-            bridge.apply(plan, confirm=plan.confirm)
-        except Died:
-            pass
+    with death.at_work(), suppress(Died):
+        bridge.apply(plan, confirm=plan.confirm)
     bridge.close()
     for step in (again, 0) if again else (0,):
         bridge = open_bridge()

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,8 +23,7 @@ from crm_bridge.journal import chain
 from crm_bridge.journal.connection import Connection
 from crm_bridge.testing.world import World
 from tests.safety.dying import one_lane, quick_disk
-from tests.safety.ground import WHY, Ground, Scene, fresh, judge, runs_of
-from tests.safety.ground import Point, effects
+from tests.safety.ground import WHY, Ground, Point, Scene, effects, fresh, judge, runs_of
 
 REASON = {"reason": "left the market", "code": "left"}
 
@@ -155,7 +155,7 @@ def _not_interleaved(folder: Path) -> None:
 
     with Journal.open(JOURNAL, folder=folder, reading=True) as journal:
         order = [e["run"] for e in journal.export() if e["ev"] in ("intent", "send")]
-    changes = sum(one != other for one, other in zip(order, order[1:], strict=False))
+    changes = sum(one != other for one, other in pairwise(order))
     assert changes <= len(set(order)) - 1
 
 
