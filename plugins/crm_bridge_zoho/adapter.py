@@ -235,7 +235,7 @@ class ZohoAdapter(Adapter):
         if row.support is Support.MARKED:
             return self._checks.markable(row.operation)
         if State.DELETED in row.takes and row.support is Support.NATIVE:
-            return self._looking.bin_open()
+            return self._describes.bin_open()
         return True
 
     def _environment(self, told: str) -> str:

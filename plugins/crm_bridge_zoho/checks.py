@@ -23,7 +23,7 @@ from crm_bridge.kit import (
     skipped,
 )
 from crm_bridge_zoho.client import Client
-from crm_bridge_zoho.describes import APPROVAL, CONVERTED, Describes
+from crm_bridge_zoho.describes import APPROVAL, BIN_SCOPE, CONVERTED, Describes
 from crm_bridge_zoho.profile import LOCK, MARKER, MARKER_LABEL
 from crm_bridge_zoho.queries import query
 from crm_bridge_zoho.rows import SUCCESS, code_of
@@ -81,6 +81,12 @@ class Checks:
             )
             for record in records:
                 yield skipped(record.ref, "never", f"{kind} go to no bin when they are deleted.")
+        if operation is not Operation.VOID and not self.describes.bin_open():
+            yield Finding(
+                Severity.WARNING, "rights", "the token may not look into the recycle bin.",
+                f"It lacks the scope ZohoCRM.{BIN_SCOPE}: no call restores or purges what is "
+                "deleted. Make a refresh token with it among the others.",
+            )
         if operation in (Operation.VOID, Operation.ARCHIVE, Operation.DELETE):
             yield self._automation(operation)
             for record in records:

@@ -338,6 +338,9 @@ def _json(response: Any) -> Mapping[str, Any]:
     """The body as an object; what is none is no answer of this vendor's."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     status = response.status_code
+    if status >= 500 and kind != "application/json":
+        # An unwell gateway answers with a page of its own; it is asked again.
+        raise Unreachable(f"{TITLE} answered {status}.", answered=True)
     if kind == "text/html" or response.content.lstrip()[:1] == b"<":
         raise Unreachable(
             f"{TITLE} answered {status} with a page instead of data.", strange=True,

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from crm_bridge.kit import CascadeRule, Rejected
+from crm_bridge.kit import CascadeRule, Rejected, Unauthorized
 from crm_bridge_zoho.client import TITLE, Client
 from crm_bridge_zoho.profile import detached, observed, owned
 
 T = TypeVar("T")
 
+BIN_SCOPE: Final = "settings.recycle_bin.READ"
 SINGLE: Final = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
 """Types whose values only the read of a single record shows."""
 NUMBERS: Final = frozenset({"integer", "bigint", "double", "currency", "percent"})
@@ -112,6 +113,10 @@ class Describes:
         """Every module, by its name."""
         return self._once("modules", self._modules)
 
+    def bin_open(self) -> bool:
+        """Whether the token has the scope of the bin."""
+        return self._once("bin", self._bin_open)
+
     def module(self, kind: str) -> Module:
         """One module.
 
@@ -169,6 +174,15 @@ class Describes:
                     self._known[key] = ask()
         found: T = self._known[key]
         return found
+
+    def _bin_open(self) -> bool:
+        try:
+            self._client.ask("/settings/recycle_bin", {"per_page": 1}, scope=BIN_SCOPE)
+        except Unauthorized as error:
+            if error.renewable or error.vendor_code != "OAUTH_SCOPE_MISMATCH":
+                raise
+            return False
+        return True
 
     def _modules(self) -> dict[str, Module]:
         answer = self._client.ask("/settings/modules", scope="settings.modules.READ")

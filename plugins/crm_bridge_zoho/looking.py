@@ -20,12 +20,12 @@ from crm_bridge.kit import (
     RecordRef,
     Rejected,
     State,
-    Unauthorized,
     Unreachable,
 )
 from crm_bridge_zoho.client import TITLE, Answer, Client
 from crm_bridge_zoho.describes import (
     APPROVAL,
+    BIN_SCOPE,
     CONVERTED,
     SINGLE,
     UNTOLD,
@@ -49,7 +49,6 @@ GONE_PAGES: Final = 25
 LEADS: Final = "Leads"
 KEPT: Final = "$se_module"
 """Of the `$` keys only this is a value of the record: the module of a lookup to several."""
-_SCOPE: Final = "settings.recycle_bin.READ"
 
 
 @dataclass(slots=True)
@@ -219,33 +218,19 @@ class Looking:
 
     def binned(self, kind: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """Which of these records of a module are in the bin, each with its entry."""
-        found: dict[str, Mapping[str, Any]] = {}
-        try:
-            for part in parts(ids, IDS):
-                params = {"ids": ",".join(part), "per_page": PAGE}
-                answer = self.client.ask("/settings/recycle_bin", params, scope=_SCOPE)
-                for row in answer.rows("recycle_bin"):
-                    if id_of(row) in part and module_of(row) in (kind, ""):
-                        found[id_of(row)] = row
-        except Unauthorized as error:
-            if error.renewable or error.vendor_code != "OAUTH_SCOPE_MISMATCH":
-                raise
+        if not self.describes.bin_open():
             # Without the scope of the bin the list of deleted records tells the same.
             wanted = frozenset(ids)
-            return {
-                id_of(row): row for row in self._deleted(kind, "recycle") if id_of(row) in wanted
-            }
+            rows = self._deleted(kind, "recycle")
+            return {id_of(row): row for row in rows if id_of(row) in wanted}
+        found: dict[str, Mapping[str, Any]] = {}
+        for part in parts(ids, IDS):
+            params = {"ids": ",".join(part), "per_page": PAGE}
+            answer = self.client.ask("/settings/recycle_bin", params, scope=BIN_SCOPE)
+            for row in answer.rows("recycle_bin"):
+                if id_of(row) in part and module_of(row) in (kind, ""):
+                    found[id_of(row)] = row
         return found
-
-    def bin_open(self) -> bool:
-        """Whether the token has the scope of the bin."""
-        try:
-            self.client.ask("/settings/recycle_bin", {"per_page": 1}, scope=_SCOPE)
-        except Unauthorized as error:
-            if error.renewable or error.vendor_code != "OAUTH_SCOPE_MISMATCH":
-                raise
-            return False
-        return True
 
     def _gone(self, kind: str, ids: Sequence[str]) -> frozenset[str]:
         """Which of these are listed as deleted for good; Zoho lists them for 120 days."""

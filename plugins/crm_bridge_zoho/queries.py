@@ -110,7 +110,8 @@ def _of_text(name: str, op: str, value: Any) -> str | None:
     text = str(value)
     if op == "=" and isinstance(value, str) and _plain(text):
         return f"{name} = '{text}'"
-    if op == "contains" and _PART.fullmatch(text):
+    if op == "contains" and _PART.fullmatch(text) and text.lower() == text.upper():
+        # Whether `like` minds the case of letters is said nowhere; a text without any is safe.
         return f"{name} like '%{text}%'"
     return None
 

@@ -64,6 +64,11 @@ def test_a_lookup_is_met_by_its_id_and_by_its_name() -> None:
     assert not meets(fields, Condition("Account_Name", "=", "Zylke"))
 
 
+def test_a_part_with_letters_is_looked_for_here_as_nobody_says_whether_case_matters() -> None:
+    assert criteria([Condition("Last_Name", "contains", "boyle")], FIELDS) == []
+    assert criteria([Condition("Last_Name", "contains", "2024")], FIELDS)
+
+
 def test_long_text_is_never_asked_for_by_query() -> None:
     assert criteria([Condition("Description", "contains", "Zylker")], FIELDS) == []
 
