@@ -15,6 +15,7 @@ from crm_bridge.kit import (
     CascadeRule,
     Effect,
     LossRule,
+    Measure,
     Operation,
     Profile,
     Rate,
@@ -213,6 +214,13 @@ PROFILE: Final = Profile(
     read_batch=100,
     id_grammar=r"[0-9a-f]{24}|[0-9a-f]{32}",
     hosts=HOSTS,
+    measures=(
+        Measure("NewOpportunityObj", "open deals", "amount", "mc_currency", "name",
+                {"sales_stage": ("赢单", "输单", "无效")},
+                f"{_MANUAL}object/CustomersAndContacts/NewOpportunityObj/add.html"),
+        Measure("SalesOrderObj", "orders", "order_amount", "mc_currency", "name", {},
+                f"{_MANUAL}object/CustomersAndContacts/SalesOrderObj/add.html"),
+    ),
     losses=(
         LossRule("*", Support.REMADE, "relevant_team", "the team is made of the owner alone"),
         LossRule("*", Support.REMADE, "life_status, lock_status",

@@ -65,6 +65,7 @@ class Seeds:
                 "guaranteed",
             ),
         )
+        self.rich = {row: turn for turn, row in enumerate(self.accounts.rows("balance"))}
         self.leads = Awkward(n["lead"], (*_PLAIN, "locked", "voided", "merged", "pooled"))
         self.contacts = Awkward(n["contact"], (*TEXT_SORTS, "locked", "voided"))
         self.deals = Awkward(
@@ -307,8 +308,8 @@ class Seeds:
 
     def _money(self, row: int) -> dict[str, Any]:
         # By turns: prepaid money, or a rebate; either keeps the account from being voided.
-        held = "300.00" if self.accounts.at(row) == "balance" else "0.00"
-        kept, other = ("prepay_balance", "rebate_balance")[:: 1 if row % 2 else -1]
+        held = "300.00" if row in self.rich else "0.00"
+        kept, other = ("prepay_balance", "rebate_balance")[:: -1 if self.rich.get(row, 0) % 2 else 1]
         return {"name": f"客户账户 {row:06d}", kept: held, other: "0.00"}
 
     def _product(self, row: int) -> dict[str, Any]:
