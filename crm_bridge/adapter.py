@@ -321,10 +321,10 @@ class Adapter(ABC):
 
         raise Unauthorized("the login does not hold, and there is no way to renew it.")
 
-    def enter_lane(self) -> None:
+    def enter_lane(self) -> None:  # noqa: B027 most need nothing
         """Called once in each worker thread, before its first call."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 most hold nothing
         """Let connections go."""
 
 

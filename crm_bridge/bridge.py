@@ -263,7 +263,7 @@ class Bridge:
         crm, colon, name = target.partition(":")
         if not colon or "/" in name or not name:
             raise SettingsError(
-                f"{ascii(target)} is not a kind of a crm.",
+                f"{target!a} is not a kind of a crm.",
                 detail="One looks like crm:Kind, such as sf-prod:Account.",
                 code="target",
             )
@@ -377,13 +377,13 @@ class Bridge:
         wanted = _word(Operation, operation, "operation")
         if code is not None and code not in CODES:
             raise SettingsError(
-                f"{ascii(code)} is no reason code.",
+                f"{code!a} is no reason code.",
                 detail=f"Codes: {', '.join(CODES)}.",
                 code="code",
             )
         if on_conflict not in CONFLICTS:
             raise SettingsError(
-                f"{ascii(on_conflict)} is nothing that a restore can do.",
+                f"{on_conflict!a} is nothing that a restore can do.",
                 detail=f"Choose one of {', '.join(CONFLICTS)}.",
                 code="on_conflict",
             )
@@ -555,7 +555,7 @@ class Bridge:
             raise PlanBlocked(
                 "this cannot be undone, and is not confirmed."
                 if confirm is None
-                else f"{ascii(confirm)} is not what the plan asks to be confirmed by.",
+                else f"{confirm!a} is not what the plan asks to be confirmed by.",
                 detail=f'Type it exactly: --confirm "{plan.confirm}"',
                 code="not_confirmed",
             )
@@ -665,7 +665,7 @@ class Bridge:
         from crm_bridge.engine.run import Run
 
         plan = self.history.plan(run)
-        if not self.history.begun(run):
+        if not self.history.whole(run):
             raise PlanBlocked(
                 f"run {run} died before its plan was written down whole, and sent nothing.",
                 detail="Apply the plan again.",
@@ -812,7 +812,7 @@ def _word(cls: Any, word: Any, what: str) -> Any:
         known = [one.value for one in cls]
         near = difflib.get_close_matches(str(word), known, 1)
         raise SettingsError(
-            f"{ascii(word)} is no {what}.",
+            f"{word!a} is no {what}.",
             detail=f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}.",
             code=what,
         ) from None

@@ -258,8 +258,8 @@ class Guard:
             if not error.renewable or getattr(self._here, "renewing", False):
                 raise
             self.log_in_again(login)
-            found = retrying(self._once, call, interface)
-            return found
+            renewed: T = retrying(self._once, call, interface)
+            return renewed
 
     def tell(self, refs: Iterable[RecordRef], call: Callable[[], T], *, interface: str = "") -> T:
         """Make a write; see `adapter.Gate`."""

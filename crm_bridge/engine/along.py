@@ -39,7 +39,7 @@ def take_along(
                     reached.add(wanted[rule.child])
                     for part in batched(refs, 1000):
                         work = list(connected.batches(part))
-                        look = lambda batch, r=rule: list(connected.adapter.children(batch, r))  # noqa: E731
+                        look = lambda batch, r=rule, a=connected.adapter: list(a.children(batch, r))  # noqa: E731
                         for _, found in connected.lanes.each(look, work):
                             if isinstance(found, BaseException):
                                 raise contained(found, crm)

@@ -45,7 +45,8 @@ class Anew:
             [i.outcome.new_ref for i in made if i.outcome is not None and i.outcome.new_ref],
         )
         for item in made:
-            assert item.outcome is not None and item.outcome.new_ref is not None
+            assert item.outcome is not None
+            assert item.outcome.new_ref is not None
             item.after = fresh.get(item.outcome.new_ref, item.after)
 
     def _remember(self, items: Sequence[Item]) -> None:
@@ -192,7 +193,8 @@ class Anew:
         changes: list[tuple[Item, Change]] = []
         for ref, (item, via) in ties.items():
             record = now.get(ref)
-            assert item.outcome is not None and item.outcome.new_ref is not None
+            assert item.outcome is not None
+            assert item.outcome.new_ref is not None
             if (
                 record is not None
                 and there(record)

@@ -23,7 +23,7 @@ def explained(
     rows = profile.rows(operation, own)
     if not rows:
         raise SettingsError(
-            f"the table of {profile.title} says nothing of {operation.value} for a {ascii(kind)}.",
+            f"the table of {profile.title} says nothing of {operation.value} for a {kind!a}.",
             detail=f"See all of it: crm-bridge matrix {profile.vendor}",
             code="kind",
         )

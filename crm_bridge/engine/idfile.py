@@ -99,7 +99,8 @@ def _places(path: Path, names: Sequence[str]) -> dict[str, int]:
     given = [name for name in ("crm", "kind") if name in names]
     if len(given) == 1:
         raise SettingsError(
-            f"{path}, row 1: there is a column {given[0]!r} and none {'crm' if given == ['kind'] else 'kind'!r}.",
+            f"{path}, row 1: there is a column {given[0]!r} and none "
+            f"{'crm' if given == ['kind'] else 'kind'!r}.",
             detail="Columns crm, kind and id stand together; with id alone the target is crm:Kind.",
             code="file",
         )
@@ -165,7 +166,7 @@ def sound(path: Path | str, number: int, column: str, value: Any) -> str:
 
 
 def _damaged(where: str, value: Any, why: str) -> SettingsError:
-    shown = f" {ascii(value)}" if value != "" else ""
+    shown = f" {value!a}" if value != "" else ""
     return SettingsError(
         f"{where}: the id{shown} is damaged: {why}.",
         detail="Export the list again with ids as text; nothing was repaired, and nothing ran.",

@@ -133,6 +133,7 @@ def parent_of(child: Record, rule: CascadeRule, batch: Batch) -> RecordRef:
 
 
 def flat(value: Any) -> Iterator[Any]:
+    """The values within lists and tuples, to any depth."""
     if isinstance(value, (list, tuple)):
         for inner in value:
             yield from flat(inner)

@@ -151,7 +151,7 @@ def select(
 
 
 def _each(targets: Any) -> Iterator[Any]:
-    if isinstance(targets, (str, RecordRef, Record)) or isinstance(targets, os.PathLike):
+    if isinstance(targets, (str, RecordRef, Record, os.PathLike)):
         yield targets
     elif isinstance(targets, Iterable):
         yield from targets
@@ -173,7 +173,7 @@ def _take(selection: Selection, one: Any, spell: Spell, wanted: tuple[str, str] 
         name, slash, id_ = rest.partition("/")
         if not (colon and slash and crm and name and id_):
             raise SettingsError(
-                f"{ascii(one)} is not an address.",
+                f"{one!a} is not an address.",
                 detail="One looks like crm:Kind/id, or crm:Kind for a whole kind.",
                 code="malformed_id",
             )

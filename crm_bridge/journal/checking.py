@@ -23,7 +23,10 @@ _ENTRIES: Final = (
     " WHERE n > ? ORDER BY n LIMIT ?"
 )
 _FRAMES: Final = "SELECT first, data FROM frames WHERE n = ? ORDER BY first"
-_CAPTURED: Final = "SELECT position, org, kind, id, parent, effect, sha256 FROM captured WHERE n = ? ORDER BY position"
+_CAPTURED: Final = (
+    "SELECT position, org, kind, id, parent, effect, sha256 FROM captured WHERE n = ? "
+    "ORDER BY position"
+)
 _REMADE: Final = (
     "SELECT position, org, kind, id, new_crm, new_kind, new_id FROM remade WHERE n = ?"
     " ORDER BY position"

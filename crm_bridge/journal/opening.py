@@ -1,4 +1,4 @@
-"""How a journal is opened: made where there is none, migrated where it is older, refused where it does not fit."""
+"""How a journal is opened: made where there is none, migrated where older, refused where it does not fit."""
 
 from __future__ import annotations
 
@@ -159,10 +159,7 @@ def _to_do(path: Path, connection: Connection, known: Sequence[str]) -> list[str
 
 def _copy(path: Path, connection: Connection, before: str) -> None:
     copy = path.with_name(f"{path.name}.before-{before}")
-    try:
-        os.unlink(copy)
-    except FileNotFoundError:
-        pass
+    copy.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(copy, flags, 0o600)

@@ -43,10 +43,12 @@ class Severity(StrEnum):
 
 
 FINDING_CODES = frozenset(
-    "doubles missing limit_records limit_share irreversible stale moved wrong_target protected blocked "
-    "follows may_follow not_captured window quota rights automation void_instead no_reason "
-    "vendor_note".split()
-)
+    {
+        "doubles", "missing", "limit_records", "limit_share", "irreversible", "stale", "moved",
+        "wrong_target", "protected", "blocked", "follows", "may_follow", "not_captured", "window",
+        "quota", "rights", "automation", "void_instead", "no_reason", "vendor_note",
+    }
+)  # fmt: skip
 """The closed list of what a finding may speak of."""
 
 

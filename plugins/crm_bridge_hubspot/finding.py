@@ -93,7 +93,7 @@ class Finder:
             query = [("limit", str(PAGE)), ("archived", "true" if archived else "false")]
             query += [("properties", name) for name in names]
             query += [("after", after)] if after else []
-            told = self.ask("page", (kind,), query)
+            told = self.ask("page", (kind,), query, None)
             yield rows(told)
             after = ((told.get("paging") or {}).get("next") or {}).get("after")
             if not after:

@@ -208,13 +208,13 @@ class Reader:
         except Rejected:
             self.schema.no_pair(kind, other)
             return None
-        for error in told.get("errors") or ():
-            category, sub = error.get("category"), str(error.get("subCategory") or "")
+        for trouble in told.get("errors") or ():
+            category, sub = trouble.get("category"), str(trouble.get("subCategory") or "")
             if category not in _NO_SUCH and sub.rpartition(".")[2] not in _NO_SUCH:
                 # Links that could not be read must not pass for links that are not there.
                 raise Unreachable(
                     f"HubSpot did not give all associations of {kind} with {other} "
-                    f"({code_of(error) or 'no code'}).", answered=True,
+                    f"({code_of(trouble) or 'no code'}).", answered=True,
                 )  # fmt: skip
         return told
 

@@ -170,8 +170,8 @@ def marker_line(schema: Schema, used: Mapping[str, set[str]]) -> Line:
         lacking += [f"{kind}.{name}" for name in sorted(names) if name not in there]
     if lacking:
         return ("marker", False, f"missing: {', '.join(lacking)}; run: crm-bridge setup")
-    names = sorted({name for some in used.values() for name in some})
-    return ("marker", True, f"{', '.join(names)} on {', '.join(used)}")
+    marked = sorted({name for some in used.values() for name in some})
+    return ("marker", True, f"{', '.join(marked)} on {', '.join(used)}")
 
 
 def version_line(version: str, oauth: bool, now: datetime) -> Line:

@@ -337,7 +337,7 @@ def _master_lives(org: Org, record: Stored) -> None:
 
 def _mend(org: Org, record: Stored, by: str) -> None:
     """Empty lookups to what is not there any more, and fill those that named this record."""
-    lost = {}
+    lost: dict[str, Any] = {}
     for field in schema()[record.kind].fields.values():
         there = record.fields.get(field.name)
         if field.type != "reference" or not there or kind_of(there) not in org.store.kinds():

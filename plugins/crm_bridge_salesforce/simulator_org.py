@@ -193,7 +193,7 @@ class Org:
         kind = kind_of(id)
         return self.store.get(kind, id) if kind in self.store.kinds() and kind else None
 
-    def live(self, id: object) -> Stored | None:
+    def live(self, id: Any) -> Stored | None:
         """The live record of an id."""
         record = self.find(id) if isinstance(id, str) else None
         return record if record is not None and record.state == LIVE else None

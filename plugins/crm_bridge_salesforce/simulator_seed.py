@@ -207,8 +207,7 @@ class Seed:
                 "External_No__c": one.number,
             }
             if one.sort == "long":
-                fields["Company"] = f"{one.company} 长" + "长" * 255
-                fields["Company"] = fields["Company"][:255]
+                fields["Company"] = (f"{one.company} 长" + "长" * 255)[:255]
             sort = self.awkward["Lead"].at(row)
             yield self._stored("Lead", row, sort, fields, one.created_ms, one.changed_ms)
 

@@ -193,9 +193,7 @@ def _merged(org: Org, request: ElementTree.Element) -> str:
         victims = [target(org, None, text) for text in texts]
         moved = merge(org, kept, victims, given, None)
     except Trouble as error:
-        return (
-            f"<result>{_errors(error)}{_text('id', whole_id(id))}<success>false</success></result>"
-        )
+        return f"<result>{_errors(error.row())}{_text('id', whole_id(id))}<success>false</success></result>"
     told = _text("id", kept.id)
     told += "".join(_text("mergedRecordIds", victim.id) for victim in victims)
     told += "<success>true</success>"

@@ -98,7 +98,7 @@ def test_with_a_full_disk_nothing_is_sent_without_an_intent_and_a_resume_settles
             )
             assert set(changed.values()) == {1}
             again.close()
-        assert failed >= 15
+        assert failed >= 12  # each write of the journal, one after the other
 
 
 def test_a_file_size_limit_stops_the_run_and_a_resume_settles_it(

@@ -37,7 +37,7 @@ def writes(world: World) -> list[str]:
 
 def test_a_delete_takes_what_it_names_and_what_it_announced(world: World, bridge: Bridge) -> None:
     company = next(e for e in world["mem"].records.values() if e.kind == "Company")
-    notes = [e for e in world["mem"].hanging([company.id], "Note", "company")]
+    notes = list(world["mem"].hanging([company.id], "Note", "company"))
     before = world.truth("mem")
     plan = bridge.plan("delete", [f"mem:Company/{company.id}"], **WHY)
     touch = {t.rule.child: t.count for t in plan.touches}

@@ -279,7 +279,7 @@ def test_query_all_shows_deleted_ones_and_the_bin_list_its_roots(sf: SalesforceO
 
 
 def test_numbers_stay_exact_both_ways(sf: SalesforceOrg) -> None:
-    body = b'{"Name": "Exact", "Exact_Revenue__c": 1234567890.12345678, "External_No__c": 9007199254740993}'  # noqa: E501
+    body = b'{"Name": "Exact", "Exact_Revenue__c": 1234567890.12345678, "External_No__c": 9007199254740993}'
     answer = sf.session.post(
         f"{sf.url}{DATA}/sobjects/Account/", data=body, timeout=30,
         headers={"Authorization": f"Bearer {sf.token}", "Content-Type": "application/json"},
