@@ -307,7 +307,9 @@ def _read_whole(response: Any) -> None:
             wire = raw.tell() if hasattr(raw, "tell") else size
             if size > MAX_BODY or (size > 2**20 and size > MAX_RATIO * max(wire, 1)):
                 raw.close()
-                raise requests.exceptions.ContentDecodingError("the answer is larger than any that is due")
+                raise requests.exceptions.ContentDecodingError(
+                    "the answer is larger than any that is due"
+                )
             parts.append(chunk)
     except TimeoutError as error:
         raw.close()

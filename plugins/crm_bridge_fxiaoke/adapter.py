@@ -334,9 +334,7 @@ class FxiaokeAdapter(Adapter):
 
 
 def _refused(ref: RecordRef, no: Rejected) -> Outcome:
-    return failed(
-        ref, "refused", no.summary, vendor_code=no.vendor_code, request_id=no.request_id
-    )
+    return failed(ref, "refused", no.summary, vendor_code=no.vendor_code, request_id=no.request_id)
 
 
 def _contains(value: Any, wanted: Any) -> bool:

@@ -65,8 +65,12 @@ class Looking:
             seen = True
             kept = {k: v for k, v in record.fields.items() if not fields or k in fields}
             yield Record(
-                record.ref, record.state, kept, () if fields else record.links,
-                record.changed_at, locked=record.locked,
+                record.ref,
+                record.state,
+                kept,
+                () if fields else record.links,
+                record.changed_at,
+                locked=record.locked,
             )
         if state is State.VOIDED and not seen and not self._shows_voided(kind):
             raise Rejected(

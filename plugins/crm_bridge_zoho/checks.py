@@ -83,7 +83,9 @@ class Checks:
                 yield skipped(record.ref, "never", f"{kind} go to no bin when they are deleted.")
         if operation is not Operation.VOID and not self.describes.bin_open():
             yield Finding(
-                Severity.WARNING, "rights", "the token may not look into the recycle bin.",
+                Severity.WARNING,
+                "rights",
+                "the token may not look into the recycle bin.",
                 f"It lacks the scope ZohoCRM.{BIN_SCOPE}: no call restores or purges what is "
                 "deleted. Make a refresh token with it among the others.",
             )

@@ -120,7 +120,9 @@ def test_a_ghost_within_the_settle_time_is_waited_for(
 
     def slow(tenant: Tenant, token: int, verb: str, ids: Any, effect: Any, **more: Any) -> Any:
         if more.get("write") and not late:
-            late.append((clock.now + 1.5, lambda: request(tenant, token, verb, ids, effect, **more)))
+            late.append(
+                (clock.now + 1.5, lambda: request(tenant, token, verb, ids, effect, **more))
+            )
             raise Unreachable("no answer came.")
         return request(tenant, token, verb, ids, effect, **more)
 
@@ -171,7 +173,10 @@ def test_rows_beyond_those_that_were_asked_for_make_the_batch_unknown(
 
     def more(self: MemoryAdapter, *args: Any) -> Iterator[Outcome]:
         rows = list(each(self, *args))
-        yield from [*rows, dataclasses.replace(rows[0], ref=dataclasses.replace(rows[0].ref, id="x"))]
+        yield from [
+            *rows,
+            dataclasses.replace(rows[0], ref=dataclasses.replace(rows[0].ref, id="x")),
+        ]
 
     with patch.object(MemoryAdapter, "_each", more):
         assert bridge.apply(plan).ok

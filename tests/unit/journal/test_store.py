@@ -47,9 +47,18 @@ def test_entries_are_numbered_and_come_back_as_they_were(journal: Journal) -> No
 
 
 AWKWARD = {
-    "emoji": "🚀", "rtl": "\u202eabc", "nul": "a\0b", "surrogate": "\ud800", "big": 2**70,
-    "minus_zero": "-0", "decimal": Decimal("1.100000000000000001"), "nfd": "e\u0301", "nfc": "é",
-    "nested": {"a": [None, {"b": "\x1b]52;"}]}, "empty": "", "long": "x" * 100_000,
+    "emoji": "🚀",
+    "rtl": "\u202eabc",
+    "nul": "a\0b",
+    "surrogate": "\ud800",
+    "big": 2**70,
+    "minus_zero": "-0",
+    "decimal": Decimal("1.100000000000000001"),
+    "nfd": "e\u0301",
+    "nfc": "é",
+    "nested": {"a": [None, {"b": "\x1b]52;"}]},
+    "empty": "",
+    "long": "x" * 100_000,
 }
 
 
@@ -91,8 +100,9 @@ def test_the_latest_keep_of_a_run_counts_and_other_runs_do_not(journal: Journal)
 
 def test_children_are_kept_with_their_parent(journal: Journal) -> None:
     child = Record(ref("n", "Note"), State.LIVE, {"text": "x"})
-    journal.keep("r", "org", 0, 0, [
-        Snapshot(record("1")), Snapshot(child, ref("1"), "company", "follows")])
+    journal.keep(
+        "r", "org", 0, 0, [Snapshot(record("1")), Snapshot(child, ref("1"), "company", "follows")]
+    )
     assert journal.followers("r", [ref("1")])[ref("1")][0].record == child
     (trace,) = journal.traces("org", "Note", ["n"])["n"]
     assert trace.parent == ref("1")
@@ -158,7 +168,9 @@ def test_it_is_the_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("name", ["journal.db", "journal.db.head", "journal.db-wal", "journal.db-shm"])
+@pytest.mark.parametrize(
+    "name", ["journal.db", "journal.db.head", "journal.db-wal", "journal.db-shm"]
+)
 @pytest.mark.parametrize("how", ["link", "pipe"])
 def test_links_and_pipes_in_its_place_are_refused(tmp_path: Path, name: str, how: str) -> None:
     victim = tmp_path / "victim"
@@ -180,7 +192,14 @@ def test_a_file_that_others_can_write_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://u:canary@h/db", "sqlite://", "sqlite:///:memory:", "sqlite:///a?mode=ro", "x", ""],
+    [
+        "postgresql://u:canary@h/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///a?mode=ro",
+        "x",
+        "",
+    ],
 )
 def test_addresses_of_no_file_are_refused_and_not_repeated(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
@@ -195,7 +214,9 @@ def test_a_network_share_is_told_by_its_mount() -> None:
     assert place.file_system(Path("/a b/c"), mounts) == "cifs"
 
 
-@pytest.mark.parametrize("text", [b"not a database at all" * 100, b"SQLite format 3\0" + b"x" * 4096])
+@pytest.mark.parametrize(
+    "text", [b"not a database at all" * 100, b"SQLite format 3\0" + b"x" * 4096]
+)
 def test_what_is_no_journal_is_refused_and_left_as_it_is(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "journal.db"
     path.write_bytes(text)

@@ -26,9 +26,16 @@ def folder(tmp_path: Path) -> Path:
     with Journal.open(URL, folder=tmp_path) as journal:
         for n in range(3):
             journal.append(Entry("plan", f"r-{n}", body={"plan": f"p-{n}", "digest": "d"}))
-            journal.keep(f"r-{n}", "org", 0, 0, [
-                Snapshot(Record(ref(f"{n}{i}"), State.LIVE, {"name": f"canary {i}" * 20}))
-                for i in range(30)])
+            journal.keep(
+                f"r-{n}",
+                "org",
+                0,
+                0,
+                [
+                    Snapshot(Record(ref(f"{n}{i}"), State.LIVE, {"name": f"canary {i}" * 20}))
+                    for i in range(30)
+                ],
+            )
             journal.map_ids(f"r-{n}", "org", [(ref(f"{n}0"), ref(f"{n}9"))])
     return tmp_path
 
@@ -52,8 +59,20 @@ def test_a_whole_journal_checks(folder: Path) -> None:
 
 def _columns(table: str) -> list[str]:
     return {
-        "entries": ["at", "run", "stage", "crm", "org", "kind", "step", "page", "batch", "attempt",
-                    "hash", "body"],
+        "entries": [
+            "at",
+            "run",
+            "stage",
+            "crm",
+            "org",
+            "kind",
+            "step",
+            "page",
+            "batch",
+            "attempt",
+            "hash",
+            "body",
+        ],
         "frames": ["first", "data"],
         "captured": ["position", "org", "kind", "id", "parent", "effect", "sha256"],
         "remade": ["position", "org", "kind", "id", "new_crm", "new_kind", "new_id"],
@@ -67,8 +86,11 @@ def _columns(table: str) -> list[str]:
 def test_an_edited_value_is_found(folder: Path, table: str, column: str) -> None:
     def edit(db: sqlite3.Connection) -> None:
         (kind,) = db.execute(f"SELECT typeof({column}) FROM {table} LIMIT 1").fetchone()
-        new = {"integer": f"{column} + 77", "text": f"{column} || 'x'",
-               "blob": f"cast({column} || x'00' AS BLOB)"}[kind]
+        new = {
+            "integer": f"{column} + 77",
+            "text": f"{column} || 'x'",
+            "blob": f"cast({column} || x'00' AS BLOB)",
+        }[kind]
         where = f"n = (SELECT n FROM {table} ORDER BY n LIMIT 1 OFFSET 2)"
         if table in ("captured", "remade"):
             where += f" AND position = (SELECT max(position) FROM {table})"
@@ -107,7 +129,8 @@ EDITS: dict[str, str] = {
 def test_a_change_of_rows_or_tables_is_found(folder: Path, name: str) -> None:
     def edit(db: sqlite3.Connection) -> None:
         (index,) = db.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchone()
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchone()
         db.executescript(EDITS[name].format(index=index))
 
     raw(folder, edit)
