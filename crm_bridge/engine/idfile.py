@@ -156,7 +156,7 @@ def sound(path: Path | str, number: int, column: str, value: Any) -> str:
     for char in text:
         if char == "\ufeff":
             raise _damaged(where, text, "it holds a byte order mark")
-        if char.isspace() or unicodedata.category(char) in ("Cc", "Cf", "Zs"):
+        if char.isspace() or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zs"):
             raise _damaged(where, text, "it holds a blank or a sign that cannot be seen")
         if char.isdigit() and not char.isascii():
             raise _damaged(where, text, "it holds digits that are not 0 to 9")
@@ -177,24 +177,24 @@ def _damaged(where: str, value: Any, why: str) -> SettingsError:
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     # A mark at the very start of a file tells its encoding and is no part of its first cell.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        first = file.readline(MAX_ROW)
-        file.seek(0)
-        dialect = _Strict
-        if "," not in first and (";" in first or "\t" in first):
-            other = "a semicolon" if ";" in first else "a tab"
-            raise SettingsError(
-                f"{path}, row 1: its cells are parted by {other}, not by a comma.",
-                detail="Save it as CSV with commas (RFC 4180).",
-                code="file",
-            )
-        reader = csv.reader(file, dialect, strict=True)
+        number = 1
         try:
+            first = file.readline(MAX_ROW)
+            if "," not in first and (";" in first or "\t" in first):
+                other = "a semicolon" if ";" in first else "a tab"
+                raise SettingsError(
+                    f"{path}, row 1: its cells are parted by {other}, not by a comma.",
+                    detail="Save it as CSV with commas (RFC 4180).",
+                    code="file",
+                )
+            file.seek(0)
+            reader = csv.reader(file, _Strict, strict=True)
             for row in reader:
-                yield reader.line_num, row
+                number = reader.line_num
+                yield number, row
         except (csv.Error, UnicodeDecodeError) as error:
             raise SettingsError(
-                f"{path}, row {reader.line_num}: it is not plain CSV in UTF-8: {error}.",
-                code="file",
+                f"{path}, after row {number}: it is not plain CSV in UTF-8: {error}.", code="file"
             ) from None
 
 
