@@ -217,9 +217,9 @@ PROFILE: Final = Profile(
     measures=(
         Measure("NewOpportunityObj", "open deals", "amount", "mc_currency", "name",
                 {"sales_stage": ("赢单", "输单", "无效")},
-                f"{_MANUAL}object/CustomersAndContacts/NewOpportunityObj/add.html"),
-        Measure("SalesOrderObj", "orders", "order_amount", "mc_currency", "name", {},
-                f"{_MANUAL}object/CustomersAndContacts/SalesOrderObj/add.html"),
+                f"{_MANUAL}object/OpportunitiesAndLeads/"),
+        # The manual has no page of its fields; an account's describe names them.
+        Measure("SalesOrderObj", "orders", "order_amount", "mc_currency", "name"),
     ),
     losses=(
         LossRule("*", Support.REMADE, "relevant_team", "the team is made of the owner alone"),

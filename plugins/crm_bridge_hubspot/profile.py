@@ -199,6 +199,8 @@ MEASURES: Final = (
         "deals", "open deals", "amount", "deal_currency_code", "dealname",
         {"hs_is_closed": ("true",), "dealstage": ("closedwon", "closedlost")}, OBJECT_APIS,
     ),
+    # Of the pipeline that every portal begins with; 4 is its closed stage.
+    Measure("tickets", "open cases", "", "", "subject", {"hs_pipeline_stage": ("4",)}, OBJECT_APIS),
 )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from crm_bridge.kit import (
     Capability,
     CascadeRule,
     Effect,
+    LossRule,
+    Measure,
     Operation,
     Profile,
     RecoveryWindow,
@@ -286,6 +288,30 @@ def _rules() -> Iterator[CascadeRule]:
                 yield rule(kind, child, via, cascade, restricted, undeletable=kept)
 
 
+MEASURES: Final = (
+    Measure(
+        "Opportunity", "open deals", "Amount", "CurrencyIsoCode", "Name", {"IsClosed": (True,)},
+        f"{_OBJECTS}/sforce_api_objects_opportunity.htm",
+    ),
+    Measure(
+        "Case", "open cases", "", "", "CaseNumber", {"IsClosed": (True,), "Status": ("Closed",)},
+        f"{_OBJECTS}/sforce_api_objects_case.htm",
+    ),
+    Measure(
+        "Contract", "active contracts", "", "", "ContractNumber",
+        {"Status": ("Draft", "In Approval Process", "Expired", "Terminated")},
+        f"{_OBJECTS}/sforce_api_objects_contract.htm",
+    ),
+)  # fmt: skip
+LOSSES: Final = (
+    LossRule("*", Support.REMADE, "field history, feed and sharing", "they stay with the old id",
+             f"{_REST}/dome_sobject_create.htm"),
+    LossRule("*", Support.REMADE, "contents of files", "no snapshot holds them",
+             f"{_REST}/dome_sobject_create.htm"),
+    LossRule("Lead", Support.REMADE, "IsUnreadByOwner", "a new lead is unread by its owner",
+             f"{_OBJECTS}/sforce_api_objects_lead.htm"),
+)  # fmt: skip
+
 PROFILE: Final = Profile(
     vendor="salesforce",
     title="Salesforce",
@@ -308,6 +334,8 @@ PROFILE: Final = Profile(
     read_batch=CALL,
     id_grammar=r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?",
     hosts=("salesforce.com",),
+    measures=MEASURES,
+    losses=LOSSES,
     notes=(
         ("automation", "Triggers, flows, validation and duplicate rules of the org run on delete, "
          "undelete and update; Salesforce has no switch for a call to go without them."),

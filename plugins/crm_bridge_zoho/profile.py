@@ -14,6 +14,8 @@ from crm_bridge.kit import (
     Capability,
     CascadeRule,
     Effect,
+    LossRule,
+    Measure,
     Operation,
     Profile,
     RecoveryWindow,
@@ -176,6 +178,21 @@ LOOKUPS: Final = (
 )
 """Lookups of a fresh organisation; an account's own come from its metadata."""
 
+MEASURES: Final = (
+    Measure(
+        "Deals", "open deals", "Amount", "Currency", "Deal_Name",
+        {"Stage": ("Closed Won", "Closed Lost", "Closed Lost to Competition")}, INSERT_PAGE,
+    ),
+    Measure("Cases", "open cases", "", "", "Subject", {"Status": ("Closed",)}, INSERT_PAGE),
+    Measure("Invoices", "invoices", "Grand_Total", "Currency", "Subject", {}, INSERT_PAGE),
+)  # fmt: skip
+LOSSES: Final = (
+    LossRule("*", Support.REMADE, "ids and stamps of subform rows",
+             "an insert makes the rows anew", INSERT_PAGE),
+    LossRule("*", Support.REMADE, "files and images", "no insert takes them", INSERT_PAGE),
+    LossRule("*", Support.REMADE, "timeline", "it stays with the old id", INSERT_PAGE),
+)  # fmt: skip
+
 PROFILE: Final = Profile(
     vendor="zoho",
     title="Zoho CRM",
@@ -199,6 +216,8 @@ PROFILE: Final = Profile(
     read_batch=100,
     id_grammar=r"[0-9]{15,20}",
     hosts=HOSTS,
+    measures=MEASURES,
+    losses=LOSSES,
     notes=(("vendor_note", "Zoho documents no delete rule for lookups; they are observed only."),),
     source=LIMITS_PAGE,
 )

@@ -1,0 +1,18 @@
+"""A run's restore brings back that run's records, whatever people did meanwhile: a sample."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.journeys import histories
+from tests.journeys.street import VENDORS
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_restore_revives_exactly_what_its_run_took(
+    vendor: str, pytestconfig: pytest.Config
+) -> None:
+    count = 500 if pytestconfig.getoption("soak") else 5
+    found = histories.run(vendor, count)
+    assert found.wrong == []
+    assert found.back >= count
