@@ -56,14 +56,22 @@ class History:
             )
         return found
 
-    def begun(self, run: str) -> bool:
-        """Whether a run came so far that its plan is whole in the journal; else nothing was sent."""
-        return self.journal.latest(run, "lock", step=-1, page=-1) is not None
+    def whole(self, run: str) -> bool:
+        """Whether the plan of a run is whole in the journal; else it died before it sent anything."""
+        if self.journal.latest(run, "lock", step=-1, page=-1) is not None:
+            return True
+        plan = self.plan(run)
+        steps = [(n, step) for n, step in enumerate(plan.steps) if step.after is None]
+        known = sum(1 for _ in plan.settled)
+        return known == len(plan.settled) and all(
+            sum(len(some) for _, some in self.targets(run, n)) == len(step.targets)
+            for n, step in steps
+        )
 
     def applied(self, digest: str) -> str | None:
-        """The newest run that began to carry out the plan of this digest; None where none did."""
+        """The newest run that carries out the plan of this digest; None where none does."""
         for written in self.journal.runs():
-            if written.entry.body.get("digest") == digest and self.begun(written.entry.run):
+            if written.entry.body.get("digest") == digest and self.whole(written.entry.run):
                 return written.entry.run
         return None
 

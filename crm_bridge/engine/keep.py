@@ -57,18 +57,18 @@ def keep(
     going = [item for item in items if item.outcome is None]
     if plan.operation is not Operation.RESTORE:
         _with_followers(going, connected, phases, announced, seen)
-    for page in sorted({(item.step, item.page) for item in going}):
-        kept: list[Snapshot] = []
-        for item in going:
-            if item.outcome is not None or (item.step, item.page) != page:
-                continue
-            assert item.before is not None
-            kept.append(Snapshot(item.before))
-            if plan.operation is not Operation.RESTORE:
-                kept += item.followers
-        if kept:
-            org = connected.account.org
-            journal.keep(run, org, page[0], page[1], kept)
+    pages: dict[tuple[int, int], list[Snapshot]] = {}
+    for item in going:
+        if item.outcome is not None:
+            continue
+        assert item.before is not None
+        kept = pages.setdefault((item.step, item.page), [])
+        kept.append(Snapshot(item.before))
+        if plan.operation is not Operation.RESTORE:
+            kept += item.followers
+    for step in sorted({step for step, _ in pages}):
+        some = {page: kept for (one, page), kept in pages.items() if one == step}
+        journal.keep_pages(run, connected.account.org, step, some)
 
 
 def _write_down(

@@ -19,7 +19,7 @@ def summarized(history: History, run: str) -> tuple[Any, ...]:
     started = history.started(run)
     head = started.entry.body["head"]
     # A run that died before its plan was whole sent nothing, and leaves nothing to be resumed.
-    counts, left = _counts(history, run) if history.begun(run) else ({}, 0)
+    counts, left = _counts(history, run) if history.whole(run) else ({}, 0)
     return (
         run,
         Operation(head["operation"]),

@@ -297,9 +297,10 @@ class Run:
                 if last is not None and not _open_still(last):
                     before[page, target.ref.id] = last
                     continue
-                if target.ref.id in tried and not tried[target.ref.id]:
-                    doubt[target.ref] = last
-                elif last is not None and last.verdict in (Verdict.UNKNOWN, Verdict.PENDING):
+                sent = target.ref.id in tried and not tried[target.ref.id]
+                if sent or (
+                    last is not None and last.verdict in (Verdict.UNKNOWN, Verdict.PENDING)
+                ):
                     doubt[target.ref] = last
                 items.append(Item(target, number, page))
         for _ in range(REDO):
@@ -313,10 +314,12 @@ class Run:
                 break
         after = Aftermath(street, self.plan, self.history, self._renames(street))
         after.conclude(phases, items)
+        new = {item.ref.id: item.outcome for item in items}
+        pages: dict[int, list[Outcome]] = {}
         for page, targets in stretch:
-            new = {i.ref.id: i.outcome for i in items if i.page == page}
             outcomes = [new.get(t.ref.id) or before[page, t.ref.id] for t in targets]
-            self._verdict(street, number, page, [o for o in outcomes if o is not None])
+            pages[page] = [o for o in outcomes if o is not None]
+        self._verdicts(street, number, pages)
 
     def _through(
         self, street: Street, phases: Sequence[Phase], items: Sequence[Item],
@@ -376,23 +379,29 @@ class Run:
             street.renames = Renames(self.journal, street.connected)
         return street.renames
 
-    def _verdict(
-        self, street: Street, number: int, page: int, outcomes: Sequence[Outcome]
+    def _verdicts(
+        self, street: Street, number: int, pages: Mapping[int, Sequence[Outcome]]
     ) -> None:
-        connected = street.connected
-        kind = self.plan.steps[number].kind
-        row = self._chain(number)[-1].capability
-        now = vendor_now(connected)
-        outcomes = [dated(outcome, row, connected, now) for outcome in outcomes]
-        body = {"rows": [outcome_row(outcome) for outcome in outcomes]}
+        """Write down what came of the records of some pages of a step."""
+        connected, kind = street.connected, self.plan.steps[number].kind
+        row, now = self._chain(number)[-1].capability, vendor_now(connected)
+        dates = {
+            page: [dated(outcome, row, connected, now) for outcome in outcomes]
+            for page, outcomes in pages.items()
+        }
+        org = connected.account.org
         self.journal.append(
-            Entry(
-                "verdict", self.run, connected.crm, connected.account.org, kind, number, page,
-                body=body,
+            *(
+                Entry(
+                    "verdict", self.run, connected.crm, org, kind, number, page,
+                    body={"rows": [outcome_row(outcome) for outcome in outcomes]},
+                )
+                for page, outcomes in dates.items()
             )
         )
-        self._tally.add(outcomes)
-        street.tell("verify", len(outcomes), tuple(outcomes))
+        for outcomes in dates.values():
+            self._tally.add(outcomes)
+            street.tell("verify", len(outcomes), tuple(outcomes))
 
     # --- picking up --------------------------------------------------------------------------------
 
@@ -447,7 +456,7 @@ class Run:
             self._tally.counts[outcome.verdict] -= 1
             self._tally.left -= unfinished(outcome)
         rows.update({outcome.ref.id: outcome for outcome in changed})
-        self._verdict(street, number, page, list(rows.values()))
+        self._verdicts(street, number, {page: list(rows.values())})
 
     # --- small things ------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import hashlib
 import heapq
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
@@ -140,48 +141,37 @@ class Journal:
     def keep(
         self, run: str, org: str, step: int, page: int, snapshots: Sequence[Snapshot]
     ) -> None:
-        """Write a page of snapshots (zstd frames, an index row a record) durably and read it back.
+        """Keep one page of snapshots; see `keep_pages`."""
+        self.keep_pages(run, org, step, {page: snapshots})
+
+    def keep_pages(
+        self, run: str, org: str, step: int, kept: Mapping[int, Sequence[Snapshot]]
+    ) -> None:
+        """Write pages of snapshots (zstd frames, an index row a record) durably and read them back.
 
         Args:
             run: The run.
             org: The organisation of the account that the records are in.
             step: Index of the plan's step.
-            page: Index of the page of that step's targets.
-            snapshots: The targets of the page and the children that go along, all in one account.
+            kept: Index of the page of that step's targets, to the targets of the page and the
+                children that go along, all in one account.
 
         Raises:
             JournalError: What is read back is not what was written, or it could not be written.
         """
-        if not snapshots:
+        made = [_Page.of(run, org, step, page, shots) for page, shots in kept.items() if shots]
+        if not made:
             return
-        crms = {snapshot.record.ref.crm for snapshot in snapshots}
-        if len(crms) > 1:
-            raise JournalError(f"a page of snapshots is of one account, not of {sorted(crms)}.")
-        lines = [pages.to_line(snapshot) for snapshot in snapshots]
-        frames = list(pages.frames_of([line for line, _ in lines]))
-        rows = [
-            (
-                position,
-                org,
-                shot.record.ref.kind,
-                shot.record.ref.id,
-                f"{shot.parent.kind}/{shot.parent.id}" if shot.parent else "",
-                shot.effect,
-                sha256,
-            )
-            for position, (shot, (_, sha256)) in enumerate(zip(snapshots, lines, strict=True))
-        ]
-        digest = chain.digest_rows([(*row[:-1], row[-1].hex()) for row in rows])
-        kind = next((s.record.ref.kind for s in snapshots if not s.parent), rows[0][2])
-        body = pages.manifest(frames, len(rows), digest)
-        entry = Entry("snapshot", run, crms.pop(), org, kind, step, page, body=body)
-        wrapped = _wrapped(entry)
         with self._guarded(), self._connection.appending():
-            (n,) = self._write([(entry, wrapped)])
-            self._connection.run(self._insert_frame, [(n, f.first, f.data) for f in frames])
-            self._connection.run(self._insert_captured, [(n, *row) for row in rows])
+            numbers = self._write([(one.entry, one.body) for one in made])
+            for n, one in zip(numbers, made, strict=True):
+                self._connection.run(
+                    self._insert_frame, [(n, f.first, f.data) for f in one.frames]
+                )
+                self._connection.run(self._insert_captured, [(n, *row) for row in one.rows])
         with self._guarded():
-            self._prove(n, frames)
+            for n, one in zip(numbers, made, strict=True):
+                self._prove(n, one.frames)
         self._sync_head()
 
     def map_ids(self, run: str, org: str, pairs: Sequence[tuple[RecordRef, RecordRef]]) -> None:
@@ -573,6 +563,43 @@ class Journal:
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of snapshots, ready to be written."""
+
+    entry: Entry
+    body: bytes
+    frames: Sequence[pages.Frame]
+    rows: Sequence[tuple[Any, ...]]
+
+    @classmethod
+    def of(
+        cls, run: str, org: str, step: int, page: int, snapshots: Sequence[Snapshot]
+    ) -> _Page:
+        crms = {snapshot.record.ref.crm for snapshot in snapshots}
+        if len(crms) > 1:
+            raise JournalError(f"a page of snapshots is of one account, not of {sorted(crms)}.")
+        lines = [pages.to_line(snapshot) for snapshot in snapshots]
+        frames = list(pages.frames_of([line for line, _ in lines]))
+        rows = [
+            (
+                position,
+                org,
+                shot.record.ref.kind,
+                shot.record.ref.id,
+                f"{shot.parent.kind}/{shot.parent.id}" if shot.parent else "",
+                shot.effect,
+                sha256,
+            )
+            for position, (shot, (_, sha256)) in enumerate(zip(snapshots, lines, strict=True))
+        ]
+        digest = chain.digest_rows([(*row[:-1], row[-1].hex()) for row in rows])
+        kind = next((s.record.ref.kind for s in snapshots if not s.parent), rows[0][2])
+        body = pages.manifest(frames, len(rows), digest)
+        entry = Entry("snapshot", run, crms.pop(), org, kind, step, page, body=body)
+        return cls(entry, _wrapped(entry), frames, rows)
 
 
 class _Guarded:
