@@ -646,14 +646,24 @@ class Bridge:
         most = self.config.bridge.rehearse_above
         if not most or plan.counts.records <= most or plan.operation is Operation.RESTORE:
             return
+        last = None
         for written in self.history.journal.entries("", ("rehearsal",)):
             if written.entry.body.get("digest") == plan.digest:
-                return
-        raise PlanBlocked(
-            f"the plan takes {plan.counts.records} records, and above {most} it must be rehearsed.",
-            detail="Save it with --out, then: crm-bridge rehearse PLAN",
-            code="not_rehearsed",
-        )
+                last = written.entry.body
+        if last is None:
+            raise PlanBlocked(
+                f"the plan takes {plan.counts.records} records, and above {most} it must be "
+                "rehearsed.",
+                detail="Save it with --out, then: crm-bridge rehearse PLAN",
+                code="not_rehearsed",
+            )
+        unnamed = sorted(name for one in last["crms"] for name in one["unnamed"])
+        if unnamed:
+            raise PlanBlocked(
+                f"its rehearsal showed differences that the plan does not name: {', '.join(unnamed)}.",
+                detail="Look at the certificate: crm-bridge rehearse PLAN --out FILE",
+                code="not_rehearsed",
+            )
 
     def resume(self, run: str) -> Receipt:
         """Go on with a run that died or was stopped; settles what is unknown, sends what was not sent.
