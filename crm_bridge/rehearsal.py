@@ -21,7 +21,7 @@ from crm_bridge.bridge import Bridge
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.lanes import batched
-from crm_bridge.engine.restore import Renames, compare, there
+from crm_bridge.engine.restore import Renames, compare
 from crm_bridge.engine.verify import Renamed, repoint
 from crm_bridge.errors import SettingsError
 from crm_bridge.guard import Permit
@@ -144,6 +144,7 @@ def _one(bridge: Bridge, plan: Plan, crm: str, folder: Path, stack: ExitStack) -
     there_crm = simulator.accounts[0].crm
     result = Rehearsed(crm, vendor)
     capsule = list(_capsule(plan, connected))
+    _cleared(simulator, {record.ref.kind for record in capsule})
     made = _load(stage, there_crm, capsule, connected, result)
     targets = [
         made[ref]
@@ -156,6 +157,14 @@ def _one(bridge: Bridge, plan: Plan, crm: str, folder: Path, stack: ExitStack) -
         return result
     _play(stage, simulator, plan, there_crm, targets, list(made.values()), result)
     return result
+
+
+def _cleared(simulator: VendorSimulator, kinds: set[str]) -> None:
+    """Make room: values of what the simulator begins with could stand in the way of what is loaded."""
+    store = simulator.accounts[0].store
+    for kind in kinds & set(store.kinds()):
+        for record in list(store.of(kind)):
+            store.remove(record)
 
 
 def _capsule(plan: Plan, connected: Connected) -> Iterator[Record]:
@@ -250,7 +259,8 @@ def _parents_first(kinds: Sequence[str], lookups: Mapping[str, set[tuple[str, st
 def _fitted(record: Record, lookups: Any, ids: Mapping[str, str], crm: str) -> Record:
     """A record for the simulator: lookups within the capsule re-pointed, others left out."""
     fields = dict(record.fields)
-    for name, _ in lookups:
+    # A field that names records of several kinds is re-pointed once.
+    for name in {name for name, _ in lookups}:
         value = fields.get(name)
         if is_empty(value):
             continue
@@ -303,6 +313,10 @@ def _play(
         for loss in same.losses
         for what, _ in (*loss.differs, *(loss.later or ()))
     }
+    # Of what goes along the plan itself says what need not come back.
+    unpromised = {
+        ref for touch in same.touches if touch.rule.comes_back is not True for ref in touch.refs
+    }
     receipt = stage.apply(same, confirm=same.confirm)
     back = stage.plan("restore", receipt, remake=same.irreversible)
     if not back.blocked:
@@ -323,8 +337,9 @@ def _play(
     renamed: Renamed = renames.of(before.values())
     for ref, was in before.items():
         found = now.get(new.get(ref, ref))
-        if not there(found) or found is None:
-            what = {"(not back)"}
+        # What is marked is not live, and stood so before.
+        if found is None or found.unreadable or found.state is not was.state:
+            what = set() if ref in unpromised else {"(not back)"}
         else:
             compared = compare(was, found, connected, renamed)
             what = set(compared.matters)

@@ -193,8 +193,19 @@ def _names(record: Any, ids: set[str], gone: set[Name]) -> bool:
         isinstance(one, str) and one in ids
         for name, value in record.fields.items()
         if name not in record.vendor_set
-        for one in flat(value)
+        for one in flat(_without_rows(value, gone))
     )
+
+
+def _without_rows(value: Any, gone: set[Name]) -> Any:
+    """A value without rows of a subform, which are records of their own and judged as such."""
+    if not isinstance(value, list):
+        return value
+    ids = {id for _, id in gone}
+    return [
+        row for row in value
+        if not isinstance(row, dict) or "Parent_Id" not in row or row.get("id") in ids
+    ]  # fmt: skip
 
 
 def run(

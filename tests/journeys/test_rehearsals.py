@@ -31,7 +31,8 @@ def test_what_a_rehearsal_finds_is_what_the_real_restore_finds(
         certificate = rehearse(bridge, plan)
         assert one.truth(crm) == before
         (told,) = certificate.crms
-        assert told.records >= len(sent) and not told.not_loaded[0], told
+        # What cannot be made, such as a file that nobody kept, is told and costs the certificate.
+        assert told.records >= len(sent), told
         assert certificate.seconds < 300
         receipt = bridge.apply(plan, confirm=plan.confirm)
         undone = bridge.apply(bridge.plan("restore", receipt, **WHY))
@@ -46,4 +47,4 @@ def test_what_a_rehearsal_finds_is_what_the_real_restore_finds(
                 if name not in losses[kind]:
                     real[f"{kind}.{name}"] = real.get(f"{kind}.{name}", 0) + 1
         assert told.unnamed == real
-        assert certificate.ok is (not real)
+        assert certificate.ok is (not real and not told.not_loaded[0])
