@@ -39,8 +39,17 @@ from crm_bridge.engine.select import Selection
 from crm_bridge.engine.spool import Spool
 from crm_bridge.engine.work import dated, vendor_now
 from crm_bridge.errors import BridgeError
-from crm_bridge.model.abilities import Capability, Effect, Operation, Support
-from crm_bridge.model.plans import Finding, Plan, Protection, Scene, Severity, Target, TargetOrg
+from crm_bridge.model.abilities import Capability, Effect, Operation, Profile, Support
+from crm_bridge.model.plans import (
+    Finding,
+    Lazy,
+    Plan,
+    Protection,
+    Scene,
+    Severity,
+    Target,
+    TargetOrg,
+)
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Verdict, skipped
 
@@ -170,6 +179,8 @@ def make_plan(
     for crm in selection.crms:
         connected = accounts.connected(crm)
         draft.protect[crm] = _protection(connected)
+        if _beyond_today(draft, connected, selection.of(crm)):
+            continue
         for refs in selection.of(crm).values():
             for part in batched(refs, _stretch(connected)):
                 _inspect(draft, connected, part)
@@ -221,6 +232,52 @@ def make_restore(
 def _stretch(connected: Connected) -> int:
     profile = connected.profile
     return max(STRETCH, min(MOST, 2 * profile.read_batch * profile.lanes))
+
+
+def _beyond_today(
+    draft: _Draft, connected: Connected, kinds: Mapping[str, Lazy[RecordRef]]
+) -> bool:
+    """Whether reading for the plan alone takes more calls than today has; said before any is made.
+
+    A plan that was begun all the same would use up the day, break off and leave nothing: the next
+    day it would begin at its first record again. So it is not begun, and says how to part it.
+    """
+    quota, profile = connected.account.quota, connected.profile
+    if quota is None:
+        return False
+    looks = {kind: _reads(len(refs), profile) for kind, refs in kinds.items()}
+    if sum(looks.values()) <= quota.left:
+        return False
+    total = sum(len(refs) for refs in kinds.values())
+    calls = sum(looks.values())
+    for kind, refs in kinds.items():
+        rows = profile.rows(draft.wish.operation, kind)
+        sends = min((ceil(len(refs) / max(1, r.batch)) * r.sends for r in rows), default=0)
+        # Once more before each write, and once more after it.
+        calls += 2 * looks[kind] + sends
+    reserve = int(quota.limit * connected.settings.reserve)
+    left = max(0, quota.left - reserve)
+    days = 1 + ceil((calls - left) / max(1, quota.limit - reserve))
+    today = min(total, left * total // calls)
+    when = f" at {quota.resets_at:%Y-%m-%d %H:%M} UTC" if quota.resets_at else ""
+    share = f"about {today} of the {total} records" if today else f"none of the {total} records"
+    draft.say(
+        Finding(
+            Severity.ERROR,
+            "quota",
+            f"{connected.crm} has {quota.left} calls left today, {reserve} of them kept for a "
+            f"restore; to read these {total} records, take them and look again needs at least "
+            f"{calls}.",
+            f"It takes {days} days. Today {share} can be done: plan and carry out so many, and the "
+            f"others after the reset{when}. None was read for this plan.",
+            calls,
+        )
+    )
+    return True
+
+
+def _reads(count: int, profile: Profile) -> int:
+    return ceil(count / max(1, profile.read_batch)) * profile.read_calls
 
 
 def _protection(connected: Connected) -> Protection:

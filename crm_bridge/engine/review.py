@@ -71,7 +71,7 @@ def _quotas(plan: Plan, scene: Scene) -> Iterable[Finding]:
             continue
         reserve = int(quota.limit * scene.limits.get(f"reserve {crm}", 0.1))
         left = quota.left - reserve
-        if plan.counts.calls <= left:
+        if plan.counts.calls <= max(0, left):
             continue
         days = -(-max(0, plan.counts.calls - max(0, left)) // max(1, quota.limit - reserve)) + 1
         yield Finding(
