@@ -62,6 +62,7 @@ class SalesforceAdapter(Adapter):
         self._lock = threading.Lock()
         self._reader = Reader(crm, self._wire, gate, self._ready, settings.bin_days)
         self._writer = Writer(crm, self._wire, gate, self._ready)
+        self._unstarted = bulk.Unstarted()
         self._checks = Checks(self._reader, self._wire)
         self._tally = Tally(self._reader)
         self._schema = self._reader.schema
@@ -116,13 +117,13 @@ class SalesforceAdapter(Adapter):
         """To the bin, by one collections call; with `job`, by a Bulk job."""
         if job is None:
             return self._writer.delete(batch.refs)
-        return bulk.run(batch, "delete", job, self._writer.tell)
+        return bulk.run(batch, "delete", job, self._writer.tell, self._unstarted)
 
     def purge(self, batch: Batch, job: Job | None = None) -> Iterable[Outcome]:
         """Out of the bin for good; with `job`, past the bin by a Bulk job."""
         if job is None:
             return self._writer.by_soap("emptyRecycleBin", batch.refs)
-        return bulk.run(batch, "hardDelete", job, self._writer.tell)
+        return bulk.run(batch, "hardDelete", job, self._writer.tell, self._unstarted)
 
     def restore(self, batch: Batch) -> Iterable[Outcome]:
         """Out of the bin by SOAP, with what went along."""
@@ -130,7 +131,7 @@ class SalesforceAdapter(Adapter):
 
     def poll(self, handle: str, batch: Batch) -> Iterable[Outcome]:
         """How a Bulk job stands, and, once it has ended, what all three of its lists say."""
-        return bulk.outcomes(handle, batch, self._reader.ask)
+        return bulk.outcomes(handle, batch, self._reader.ask, self._unstarted)
 
     def update(self, changes: Sequence[Change]) -> Iterable[Outcome]:
         """Write fields, each record its own, by one collections call."""

@@ -7,10 +7,11 @@ steps are made one by one, each by its own leave.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from crm_bridge.kit import (
@@ -35,15 +36,49 @@ Tell = Callable[[Sequence[RecordRef], Callable[[Any], Any]], Any]
 Ask = Callable[[Callable[[Any], Any]], Any]
 
 
-def run(batch: Batch, operation: str, job: Job, tell: Tell) -> Iterator[Outcome]:
+class Unstarted:
+    """Jobs that a run before this made and died over, before it told the vendor to start them."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, frozenset[RecordRef]] = {}
+
+    def add(self, handle: str, refs: Iterable[RecordRef]) -> None:
+        """Note a job that stands open, with the records that it was made for."""
+        self._records[handle] = frozenset(refs)
+
+    def take(self, refs: Iterable[RecordRef]) -> str | None:
+        """The open job for exactly these records, once; None where there is none."""
+        wanted = frozenset(refs)
+        for handle, records in self._records.items():
+            if records == wanted:
+                del self._records[handle]
+                return handle
+        return None
+
+
+def run(
+    batch: Batch, operation: str, job: Job, tell: Tell, unstarted: Unstarted
+) -> Iterator[Outcome]:
     """Make a job, let it be known, fill it, start it.
+
+    Where one stands open for the very same records, made by a run that died over it, that one is
+    filled and started: the core has read the records anew since. For any others a new job is made,
+    and the open one never starts.
 
     Args:
         batch: The records.
         operation: `delete` or `hardDelete`.
         job: Makes the job's id durable before anything is uploaded.
         tell: Makes one write.
+        unstarted: Open jobs that polling came upon.
     """
+    if (left := unstarted.take(batch.refs)) is not None:
+        job.save(left)
+        # Whether its file arrived before nobody knows; a job takes one, and refuses a second.
+        with contextlib.suppress(Rejected):
+            _fill(batch, left, tell)
+        _start(batch, left, tell)
+        return (pending(ref, f"job {left} runs", details={"job": left}) for ref in batch)
     made = tell(
         batch.refs,
         lambda client: client.restful(
@@ -74,16 +109,18 @@ def _start(batch: Batch, id_: str, tell: Tell) -> None:
     tell(batch.refs, lambda client: client.restful(path, method="PATCH", json=state))
 
 
-def outcomes(handle: str, batch: Batch, ask: Ask) -> Iterator[Outcome]:
+def outcomes(handle: str, batch: Batch, ask: Ask, unstarted: Unstarted) -> Iterator[Outcome]:
     """How a job stands for these records: pending, or row by row once it has ended.
 
     A job that was made and never started (whoever made it died between two steps) has done nothing
-    and never will: the vendor drops it. It is not started here, for what was read before it is old.
+    and does nothing by itself. It is not started here, for what was read before it is old: it is
+    noted, for `run` to take up once its records were read anew.
 
     Args:
         handle: The job's id.
         batch: Its records.
         ask: Makes one read.
+        unstarted: Where an open job is noted.
     """
     if not _JOB.fullmatch(handle):
         raise Rejected(f"{handle!r} is not the id of a job.")
@@ -91,6 +128,7 @@ def outcomes(handle: str, batch: Batch, ask: Ask) -> Iterator[Outcome]:
     if not isinstance(told, dict) or not isinstance(told.get("state"), str):
         raise Unreachable("Salesforce answered strangely: a job without a state.", strange=True)
     if told["state"] == "Open":
+        unstarted.add(handle, batch.refs)
         why = f"job {handle} was never started, so it has done nothing."
         yield from (failed(ref, "not_started", why, passing=True) for ref in batch)
         return
