@@ -20,7 +20,6 @@ from crm_bridge_fxiaoke.simulator_objects import (
     CODES,
     LIVE,
     LOOKUPS,
-    POOLED,
     PROJECT,
     PROJECT_LINE,
     VOIDED,
@@ -58,19 +57,12 @@ class Seeds:
                 "locked",
                 "voided",
                 "merged",
-                "pooled",
-                "ineffective",
-                "under_review",
-                "balance",
                 "guaranteed",
             ),
         )
-        self.rich = {row: turn for turn, row in enumerate(self.accounts.rows("balance"))}
-        self.leads = Awkward(n["lead"], (*_PLAIN, "locked", "voided", "merged", "pooled"))
+        self.leads = Awkward(n["lead"], (*_PLAIN, "locked", "voided", "merged"))
         self.contacts = Awkward(n["contact"], (*TEXT_SORTS, "locked", "voided"))
-        self.deals = Awkward(
-            n["deal"], (*TEXT_SORTS, "locked", "voided", "ineffective", "under_review")
-        )
+        self.deals = Awkward(n["deal"], (*TEXT_SORTS, "locked", "voided"))
         self.activities = Awkward(n["activity"], (*TEXT_SORTS, "locked", "voided"))
         self.orders = Awkward(n["deal"], ("locked", "voided", "orphan"))
         self.projects = Awkward(max(12, account.records // 20), ("locked", "voided"))
@@ -189,14 +181,6 @@ class Seeds:
             case "merged":
                 self._void(record)
                 record.merged_into = self.id(kind, row + 1)
-            case "ineffective" | "under_review":
-                fields["life_status"] = sort
-            case "pooled":
-                fields[POOLED[kind]] = self.id(
-                    "HighSeasObj" if kind == "AccountObj" else "LeadsPoolObj", 0
-                )
-                del fields["owner"]
-                fields["biz_status"] = "un_allocated"
         return record
 
     def _accounts(self) -> Iterator[Stored]:
@@ -307,10 +291,8 @@ class Seeds:
         return {"name": f"开户 {row:06d}", "account_bank": "中国银行"}
 
     def _money(self, row: int) -> dict[str, Any]:
-        # By turns: prepaid money, or a rebate; either keeps the account from being voided.
-        held = "300.00" if row in self.rich else "0.00"
-        kept, other = ("prepay_balance", "rebate_balance")[:: -1 if self.rich.get(row, 0) % 2 else 1]
-        return {"name": f"客户账户 {row:06d}", kept: held, other: "0.00"}
+        # Money on it would keep the account from being voided; a person pays it in by an edit.
+        return {"name": f"客户账户 {row:06d}", "prepay_balance": "0.00", "rebate_balance": "0.00"}
 
     def _product(self, row: int) -> dict[str, Any]:
         return {"name": f"SOP-{row:07d}", "quantity": str(row % 9 + 1), "subtotal": f"{row}.00"}

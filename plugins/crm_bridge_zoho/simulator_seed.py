@@ -47,10 +47,10 @@ class Seeds:
         n = sizes(account.records)
         self.companies = n["company"]
         self.sorts = {
-            "Accounts": Awkward(n["company"], (*TEXT_SORTS, *_BASE, "merged", "unapproved")),
+            "Accounts": Awkward(n["company"], (*TEXT_SORTS, *_BASE, "merged")),
             "Leads": Awkward(n["lead"], (*TEXT_SORTS, *_BASE, *_GONE_SORTS, "converted")),
             "Contacts": Awkward(n["contact"], (*TEXT_SORTS, *_BASE, "binned", "merged")),
-            "Deals": Awkward(n["deal"], (*TEXT_SORTS, *_BASE, "unapproved")),
+            "Deals": Awkward(n["deal"], (*TEXT_SORTS, *_BASE)),
             "Tasks": Awkward(n["activity"] // 2, (*TEXT_SORTS, "locked", "binned")),
             "Events": Awkward(n["activity"] // 4, TEXT_SORTS),
             "Calls": Awkward(n["activity"] // 4, TEXT_SORTS),
@@ -148,8 +148,6 @@ class Seeds:
                 fields[MARKER] = "void"
             case "archived":
                 fields[MARKER] = "archived"
-            case "unapproved":
-                record.meta["approval"] = "pending"
             case "converted":
                 record.meta["converted"] = True
             case "binned":

@@ -363,6 +363,14 @@ class TestVoid:
             assert true.state == "voided"
 
     def test_what_lies_in_a_pool_or_is_being_made_is_left_alone(self, bench: Bench) -> None:
+        (pool,) = bench.live("HighSeasObj")[:1]
+        edits = (
+            {"high_seas_id": pool.id, "owner": None},
+            {"life_status": "ineffective"},
+            {"life_status": "under_review"},
+        )
+        for ref, fields in zip(bench.plain(ACCOUNT, 3), edits, strict=True):
+            bench.ground.act(bench.crm, "edit", ACCOUNT, [ref.id], fields=fields)
         records = list(bench.read([bench.ref(ACCOUNT, t.id) for t in bench.live(ACCOUNT)]).values())
         told = list(bench.adapter.precheck(Operation.VOID, records))
         codes = {o.problem.code for o in told if isinstance(o, Outcome) and o.problem}

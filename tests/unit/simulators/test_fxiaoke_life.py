@@ -109,7 +109,8 @@ class TestVoid:
         assert told == (fxk.account.switches["business_error_code"] if code is None else code)
 
     def test_what_is_not_in_effect_is_voided_unless_the_switch_refuses(self, fxk: Tenant) -> None:
-        ids = [r["id"] for r in of(fxk, ACCOUNT, life_status="ineffective")]
+        ids = fxk.plain(ACCOUNT, 2)
+        fxk.ui("edit", ACCOUNT, ids, fields={"life_status": "ineffective"})
         assert fxk.void(ACCOUNT, ids[0])["errorCode"] == 0
         fxk.control("switches", {"void_ineffective": "refuse"})
         assert fxk.void(ACCOUNT, ids[1])["errorMessage"] == "未生效的数据不可作废"
@@ -305,9 +306,8 @@ class TestWrites:
         assert not fxk.truth()[LINE, own["id"]]["locked"]
 
     def test_pools_are_claimed_from_and_returned_to(self, fxk: Tenant) -> None:
-        pooled = next(r for r in of(fxk, ACCOUNT) if r["state"] == "live"
-                      and r["fields"].get("high_seas_id") and not r["fields"].get("owner"))
-        id, pool = pooled["id"], pooled["fields"]["high_seas_id"]
+        (id,), pool = fxk.plain(ACCOUNT), of(fxk, "HighSeasObj")[0]["id"]
+        fxk.ui("edit", ACCOUNT, [id], fields={"high_seas_id": pool, "owner": None})
         assert fxk.void(ACCOUNT, id)["errorMessage"] == "无此操作的数据权限"
         assert fxk.call(PRESET + "choose", {"apiName": ACCOUNT, "objectIds": [id]})["errorCode"] == 0
         assert fxk.truth()[ACCOUNT, id]["fields"]["owner"] == ["1000"]
