@@ -106,7 +106,7 @@ def _take(
     """One run: some records of one kind, sometimes some children of theirs in a run before."""
     before = street.truth(crm)
     connected = bridge.accounts.connected(crm)
-    child, via, parent = draw.choice(lookups(connected, before))
+    child, _, parent = draw.choice(lookups(connected, before))
     kind = draw.choice((parent, parent, child))
     there = live(before, kind)
     if not there:
