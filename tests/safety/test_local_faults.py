@@ -166,9 +166,9 @@ def writes(ground: Ground) -> int:
 def test_a_process_that_was_stopped_beyond_its_lease_sends_nothing_more(
     ground: Ground, tmp_path: Path
 ) -> None:
-    scene = Scene(ground, "void", 8)
+    scene = Scene(ground, "void", 24)  # more than there are lanes
     words = scene.set_the_stage(tmp_path)
-    ground.settings(tmp_path, lease="1s")
+    ground.settings(tmp_path, lease="2s")
     asleep: list[int] = []
     before = writes(ground)
 
@@ -180,15 +180,17 @@ def test_a_process_that_was_stopped_beyond_its_lease_sends_nothing_more(
     ground.wire.begin()
     pid, stem = ground.nursery.start(tmp_path, "--json", *words)
     ground.wire.victim, ground.wire.on_request = pid, stop
-    while not asleep:
+    until = time.monotonic() + 30
+    while not asleep and time.monotonic() < until:
         time.sleep(0.01)
-    time.sleep(1.3)
+    assert asleep, "nothing was sent"
+    time.sleep(2.4)
     at_rest = writes(ground)
     ground.wire.on_request = None
     os.kill(pid, signal.SIGCONT)
     ended = ground.nursery.wait(tmp_path, pid, stem)
     # What had passed the last look when it was stopped may still leave, and nothing after it.
-    lanes = 8
+    lanes = 10
     assert writes(ground) - at_rest <= lanes
     assert ended.code == 4, ended
     ground.settings(tmp_path)
