@@ -73,14 +73,25 @@ class TestVoid:
             assert fxk.void(LEAD, id)["errorCode"] == 0
         assert fxk.void(LEAD, id)["errorMessage"] == text
 
-    def test_the_seed_has_what_the_rules_refuse(self, fxk: Tenant) -> None:
-        texts = {"审核中不可作废", "无此操作的数据权限", "数据已锁定，不可作废",
-                 "预存款金额不为零，无法作废！", "返利金额不为零，无法作废！"}  # fmt: skip
-        told = {
-            fxk.void(ACCOUNT, r["id"])["errorMessage"]
-            for r in of(fxk, ACCOUNT) if r["state"] == "live"
-        }  # fmt: skip
-        assert told == texts | {"OK"}
+    def test_what_the_rules_refuse_is_made_by_a_person(self, fxk: Tenant) -> None:
+        review, pooled, paid, rebate = ids = fxk.plain(ACCOUNT, 4)
+        fxk.ui("edit", ACCOUNT, [review], fields={"life_status": "under_review"})
+        pool = of(fxk, "HighSeasObj")[0]["id"]
+        fxk.ui("edit", ACCOUNT, [pooled], fields={"high_seas_id": pool, "owner": None})
+        for id, field in ((paid, "prepay_balance"), (rebate, "rebate_balance")):
+            (money,) = of(fxk, MONEY, customer_id=id)
+            fxk.ui("edit", MONEY, [money["id"]], fields={field: "300.00"})
+        assert [fxk.void(ACCOUNT, id)["errorMessage"] for id in ids] == [
+            "审核中不可作废", "无此操作的数据权限",
+            "预存款金额不为零，无法作废！", "返利金额不为零，无法作废！",
+        ]  # fmt: skip
+
+    def test_every_live_record_of_the_seed_that_is_not_locked_can_be_voided(
+        self, fxk: Tenant
+    ) -> None:
+        for kind in (ACCOUNT, LEAD):
+            live = [r for r in of(fxk, kind) if r["state"] == "live" and not r["locked"]]
+            assert {fxk.void(kind, r["id"])["errorMessage"] for r in live} == {"OK"}
 
     def test_money_is_voided_with_its_account_only(self, fxk: Tenant) -> None:
         (id,) = fxk.plain(ACCOUNT)
