@@ -75,7 +75,7 @@ class ZohoAdapter(Adapter):
         self._hanging = Hanging(self._client, self._describes, self._looking)
         self._anew = Anew(self._client, self._describes, self._looking)
         self._verbs = Verbs(self._client, self._describes, self._looking)
-        self._checks = Checks(self._client, self._describes, PROFILE)
+        self._checks = Checks(self._client, self._describes, self._looking, PROFILE)
         self._domain = ""
 
     @classmethod

@@ -19,15 +19,19 @@ from crm_bridge.kit import (
     Record,
     Rejected,
     Severity,
+    State,
     Unauthorized,
+    is_empty,
     skipped,
 )
 from crm_bridge_zoho.client import Client
 from crm_bridge_zoho.describes import APPROVAL, BIN_SCOPE, CONVERTED, Describes
+from crm_bridge_zoho.looking import Looking
 from crm_bridge_zoho.profile import LOCK, MARKER, MARKER_LABEL
 from crm_bridge_zoho.queries import query
 from crm_bridge_zoho.rows import SUCCESS, code_of
 
+AWAY: Final = (State.DELETED, State.GONE)
 MARK_LENGTH: Final = 50
 """Characters of the marker field."""
 
@@ -39,11 +43,13 @@ class Checks:
     Args:
         client: The account.
         describes: Its metadata.
+        looking: Its reads.
         profile: The vendor's table.
     """
 
     client: Client
     describes: Describes
+    looking: Looking
     profile: Profile
 
     def markable(self, operation: Operation) -> bool:
@@ -89,10 +95,24 @@ class Checks:
                 f"It lacks the scope ZohoCRM.{BIN_SCOPE}: no call restores or purges what is "
                 "deleted. Make a refresh token with it among the others.",
             )
+        if operation is Operation.RESTORE:
+            yield from self._taken(kind, [r for r in records if r.state in AWAY])
         if operation in (Operation.VOID, Operation.ARCHIVE, Operation.DELETE):
             yield self._automation(operation)
             for record in records:
                 yield from self._held(operation, record)
+
+    def _taken(self, kind: str, records: Sequence[Record]) -> Iterator[Outcome]:
+        """Records that cannot come back, as another holds a value of theirs that must be unique."""
+        for field in self.describes.fields(kind).values() if records else ():
+            if not field.unique:
+                continue
+            mine = {str(v): r for r in records if not is_empty(v := r.fields.get(field.name))}
+            for value, holder in self.looking.holders(kind, field.name, list(mine)).items():
+                record = mine.get(value)
+                if record is not None and record.ref.id != holder:
+                    told = f"its {field.name} {value} must be unique, and is {kind}/{holder}'s now."
+                    yield skipped(record.ref, "duplicate", told)
 
     @staticmethod
     def _held(operation: Operation, record: Record) -> Iterator[Outcome]:

@@ -33,7 +33,7 @@ from crm_bridge_zoho.describes import (
     Field,
 )
 from crm_bridge_zoho.profile import LOCK
-from crm_bridge_zoho.queries import PAGE, checked, criteria, meets, query
+from crm_bridge_zoho.queries import PAGE, VALUES, checked, criteria, meets, one_of, query
 
 NAMES: Final = 50
 """Fields that one call may name."""
@@ -312,6 +312,16 @@ class Looking:
             if after and int(last) <= int(after):
                 raise Unreachable(f"{TITLE} gave a page twice.", answered=True)
             after = last
+
+    def holders(self, kind: str, name: str, values: Sequence[str]) -> dict[str, str]:
+        """Which live record of a module holds each of these values of a field."""
+        found: dict[str, str] = {}
+        for part in parts(values, VALUES):
+            asked = one_of(name, part)
+            for ids in self.by_query(kind, [asked]) if asked else ():
+                for id, row in self.rows(kind, ids, [name]).items():
+                    found.setdefault(str(row.get(name)), id)
+        return found
 
     def coql(self, text: str) -> Answer:
         """Ask a query."""

@@ -67,6 +67,11 @@ def any_of(via: str, ids: Sequence[str]) -> str:
     return f"({told})"
 
 
+def one_of(name: str, values: Iterable[str]) -> str | None:
+    """The criterion of a field that holds any of these; None where one may not go into a query."""
+    return _of_text(name, "in", tuple(values))
+
+
 def criteria(where: Sequence[Condition], fields: Mapping[str, Field]) -> list[str]:
     """The conditions that may safely be asked of the vendor: those given, or fewer."""
     found = (_criterion(condition, fields.get(condition.field)) for condition in where)

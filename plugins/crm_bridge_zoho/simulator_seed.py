@@ -178,7 +178,8 @@ class Seeds:
                 "Billing_Street": c.street,
                 "Billing_City": c.city,
                 "Account_Type": ("Customer", "Partner", "Prospect")[row % 3],
-                "External_No": str(c.number + (0 if c.sort == "big_number" else row)),
+                # Unique in the metadata, so no two may share one.
+                "External_No": str(c.number if c.sort == "big_number" else f"{c.number}{row:05d}"),
                 "Segment_01": f"S{row % 9}",
             }
             if c.note:

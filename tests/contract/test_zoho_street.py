@@ -222,6 +222,22 @@ def test_a_restore_that_waits_is_asked_for_again_and_never_sent_again(org: Any) 
     assert max(named.values()) == 1
 
 
+def test_a_unique_value_that_was_taken_meanwhile_is_told_with_both_records(org: Any) -> None:
+    zoho = org(60)
+    ids = zoho.plain("Accounts", 3)
+    number = zoho.truth()["Accounts", ids[0]]["fields"]["External_No"]
+    with zoho.bridge() as bridge:
+        receipt = bridge.apply(bridge.plan("delete", refs("Accounts", ids[:2]), **WHY))
+        zoho.act("edit", "Accounts", ids[2:], External_No=number)
+        plan = bridge.plan("restore", receipt, reason="a mistake", code="wrong")
+        (settled,) = plan.settled
+        back = bridge.apply(plan)
+    assert settled.problem.code == "duplicate"
+    assert ids[2] in settled.problem.message
+    assert counts(back) == {"done": 1, "skipped": 1}
+    assert zoho.truth()["Accounts", ids[2]]["fields"]["External_No"] == number
+
+
 def test_after_sixty_one_days_only_a_remake_is_left_and_it_names_what_differs(org: Any) -> None:
     zoho = org(60)
     ids = zoho.plain("Accounts", 12)
