@@ -166,6 +166,13 @@ class History:
                     found[id_] = word in ("refused", "not_sent")
         return found
 
+    def asked(self, run: str, step: int) -> dict[str, int]:
+        """Ids of a step that were intended, and the phase of the newest intent."""
+        found: dict[str, int] = {}
+        for written in self.journal.entries(run, ("intent",), step=step):
+            found.update(dict.fromkeys(written.entry.body["ids"], written.entry.body["phase"]))
+        return found
+
     def outcomes(self, run: str) -> Iterator[Outcome]:
         """Every outcome of a run, in the plan's order."""
         for _, _, outcomes in self.pages(run):

@@ -148,6 +148,12 @@ def _tried(
     if before is not None and before.verdict is Verdict.PENDING:
         return failed(ref, "refused", "the approval was turned down; it is as it was.")
     if record.unreadable:
+        last = phases[-1]
+        was_seen = not item.target.evidence.startswith("journal")
+        hides = last.what == "verb" and last.row.gives is not State.LIVE
+        if item.asked == last.number and was_seen and hides:
+            # It was there, it was asked to go, and no read shows it any more.
+            return Outcome(ref, Verdict.DONE, last.row.gives, "read_back")
         return unknown(ref, "no read shows it, so nobody can say whether it was applied.")
     if record.fingerprint(connected.profile.vendor_set) == item.target.fingerprint:
         return None

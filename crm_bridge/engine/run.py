@@ -113,6 +113,7 @@ class Run:
         self._announced: set[int] | None = None
         self._halted: str | None = None
         self._opened = False
+        self._asked: dict[int, dict[str, int]] = {}
         self._torn: list[tuple[Street, int, list[Phase]]] = []
         self._ahead = (
             Ahead(plan, self._is_announced, terms.clock, terms.read_max_age) if look_ahead else None
@@ -234,6 +235,8 @@ class Run:
         phases = phases_of(chain, connected)
         street = self._street(connected)
         tried = self.history.tried(self.run, number) if self.resumed else {}
+        if tried:
+            self._asked[number] = self.history.asked(self.run, number)
         if self.resumed:
             self._pick_up(street, number)
         pages = self._pages(number, step)
@@ -288,6 +291,7 @@ class Run:
         stretch: Sequence[tuple[int, Sequence[Any]]], tried: Mapping[str, bool],
     ) -> None:
         items: list[Item] = []
+        asked = self._asked.get(number, {})
         before: dict[tuple[int, str], Outcome] = {}
         doubt: dict[RecordRef, Outcome | None] = {}
         for page, targets in stretch:
@@ -302,7 +306,7 @@ class Run:
                     last is not None and last.verdict in (Verdict.UNKNOWN, Verdict.PENDING)
                 ):
                     doubt[target.ref] = last
-                items.append(Item(target, number, page))
+                items.append(Item(target, number, page, asked=asked.get(target.ref.id, -1)))
         for _ in range(REDO):
             seen = self._ahead.take(number, stretch[0][0]) if self._ahead is not None else None
             todo = [i for i in items if i.outcome is None]

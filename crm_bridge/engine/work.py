@@ -43,6 +43,7 @@ class Item:
         hung: Whether a send of it was ever in doubt; such items are looked at once more at the end.
         evidence: How the vendor's answer named it: `row` where it was judged alone.
         plain: Its outcome before anything was said of differences.
+        asked: The phase that an earlier part of this run intended last; -1 for none.
     """
 
     target: Target
@@ -63,6 +64,7 @@ class Item:
     hung: bool = False
     evidence: str = ""
     plain: Outcome | None = None
+    asked: int = -1
 
     @property
     def ref(self) -> RecordRef:
@@ -124,7 +126,16 @@ class Phase:
                 and record.state not in (State.GONE, State.DELETED)
                 and all(same(record.fields.get(n), v) for n, v in change.fields.items())
             )
-        return not record.unreadable and record.state is self.row.gives
+        return not record.unreadable and (
+            record.state is self.row.gives
+            or (
+                # What was void or put away by a mark before it was deleted comes back as that.
+                self.row.operation is Operation.RESTORE
+                and item.source is not None
+                and record.state is item.source.state
+                and record.state not in self.row.takes
+            )
+        )
 
 
 def _plain_or(value: Any, default: Any) -> Any:

@@ -346,7 +346,8 @@ def _wire(scene: Scene, point: Point, folder: Path, since: int) -> list[str]:
     known = {line["run"] for line in events if line["ev"] == "plan"}
     mine = [line for line in events if line["run"] in known]
     kinds = {scene.ground.kind}
-    wrong += order([line for line in mine if line["kind"] in kinds])
+    if scene.verb != "remake":  # what was made is looked for by its marks, and not by its old id
+        wrong += order([line for line in mine if line["kind"] in kinds])
     last = max((line["n"] for line in events if line["ev"] == "plan"), default=0)
     mine = [line for line in mine if line["n"] >= last]
     sends = Counter(line["id"] for line in mine if line["ev"] == "send")
