@@ -138,9 +138,7 @@ class Journal:
         self._sync_head()
         return numbers
 
-    def keep(
-        self, run: str, org: str, step: int, page: int, snapshots: Sequence[Snapshot]
-    ) -> None:
+    def keep(self, run: str, org: str, step: int, page: int, snapshots: Sequence[Snapshot]) -> None:
         """Keep one page of snapshots; see `keep_pages`."""
         self.keep_pages(run, org, step, {page: snapshots})
 
@@ -165,9 +163,7 @@ class Journal:
         with self._guarded(), self._connection.appending():
             numbers = self._write([(one.entry, one.body) for one in made])
             for n, one in zip(numbers, made, strict=True):
-                self._connection.run(
-                    self._insert_frame, [(n, f.first, f.data) for f in one.frames]
-                )
+                self._connection.run(self._insert_frame, [(n, f.first, f.data) for f in one.frames])
                 self._connection.run(self._insert_captured, [(n, *row) for row in one.rows])
         with self._guarded():
             for n, one in zip(numbers, made, strict=True):
@@ -254,7 +250,9 @@ class Journal:
 
     def _settle_schema(self) -> None:
         with self._guarded():
-            migrated = opening.settle_schema(self.path, self._connection, self._folder, self._append_one)
+            migrated = opening.settle_schema(
+                self.path, self._connection, self._folder, self._append_one
+            )
         if migrated:
             self._sync_head()
 
@@ -575,9 +573,7 @@ class _Page:
     rows: Sequence[tuple[Any, ...]]
 
     @classmethod
-    def of(
-        cls, run: str, org: str, step: int, page: int, snapshots: Sequence[Snapshot]
-    ) -> _Page:
+    def of(cls, run: str, org: str, step: int, page: int, snapshots: Sequence[Snapshot]) -> _Page:
         crms = {snapshot.record.ref.crm for snapshot in snapshots}
         if len(crms) > 1:
             raise JournalError(f"a page of snapshots is of one account, not of {sorted(crms)}.")

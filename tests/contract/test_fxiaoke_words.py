@@ -514,9 +514,7 @@ class TestSearch:
 
     def test_a_native_query_is_the_vendors_own_filters(self, bench: Bench) -> None:
         one = bench.live(LEAD)[0]
-        native = exact_json(
-            [{"field_name": "_id", "operator": "EQ", "field_values": [one.id]}]
-        )
+        native = exact_json([{"field_name": "_id", "operator": "EQ", "field_values": [one.id]}])
         assert [r.ref.id for r in bench.adapter.find(LEAD, native=native)] == [one.id]
         for wrong in ("name = 1", '[{"field_name":"name"}]', '{"operator":"DROP"}'):
             with pytest.raises(Rejected):
@@ -534,9 +532,7 @@ class TestSearch:
         assert found == wanted
         for day in (date(2025, 1, 1), datetime(2025, 1, 1, tzinfo=UTC)):
             when = [Condition("create_time", ">=", day)]
-            wanted = {
-                t.id for t in bench.live(ACCOUNT) if t.fields["create_time"] >= 1735689600000
-            }
+            wanted = {t.id for t in bench.live(ACCOUNT) if t.fields["create_time"] >= 1735689600000}
             assert {r.ref.id for r in bench.adapter.find(ACCOUNT, when)} == wanted
         many = [Condition("employees__c", ">", 100)]
         wanted = {t.id for t in bench.live(ACCOUNT) if Decimal(t.fields["employees__c"]) > 100}

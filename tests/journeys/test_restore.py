@@ -81,7 +81,9 @@ def test_after_the_window_what_is_made_anew_differs_only_in_what_was_named(vendo
             new = {(kind, o.ref.id): o.new_ref.id for o in undone.outcomes if o.new_ref}
             # What was not made anew says why.
             refused = {
-                (kind, o.ref.id) for o in undone.outcomes if o.problem is not None and o.new_ref is None
+                (kind, o.ref.id)
+                for o in undone.outcomes
+                if o.problem is not None and o.new_ref is None
             }
             assert set(new) | refused == {(kind, ref.id) for ref in taken}
             assert len(new) >= 3, [o for o in undone.outcomes if o.problem]
@@ -92,7 +94,9 @@ def test_after_the_window_what_is_made_anew_differs_only_in_what_was_named(vendo
             kinds = {k for k, _ in before}
             for other in kinds:
                 ids = [id for k, id in before if k == other]
-                new |= {(other, old): ref.id for old, ref in journal.remade(org, other, ids).items()}
+                new |= {
+                    (other, old): ref.id for old, ref in journal.remade(org, other, ids).items()
+                }
             truth, losses = one.truth(crm), named(plan, crm)
             for ref in taken:
                 was, now = before[ref.kind, ref.id], truth[ref.kind, new[kind, ref.id]]

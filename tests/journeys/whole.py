@@ -35,7 +35,9 @@ def rows(value: Any) -> list[dict[str, Any]] | None:
     return [{k: v for k, v in row.items() if k not in STAMPS} for row in value]
 
 
-def differences(was: Truth, now: Truth, renamed: Mapping[Name, str] | None = None) -> dict[str, Any]:
+def differences(
+    was: Truth, now: Truth, renamed: Mapping[Name, str] | None = None
+) -> dict[str, Any]:
     """Field to [was, now], of what the vendor does not write itself; old ids equal the new ones.
 
     Args:

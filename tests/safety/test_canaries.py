@@ -96,8 +96,11 @@ def _tokens(folder: Path) -> set[str]:
 
     found: set[str] = set()
     for path in (folder / "xdg-cache").rglob("*.json"):
-        found |= {v for v in json.loads(path.read_text()).values()
-                  if isinstance(v, str) and len(v) > 16 and "://" not in v}
+        found |= {
+            v
+            for v in json.loads(path.read_text()).values()
+            if isinstance(v, str) and len(v) > 16 and "://" not in v
+        }
     return found
 
 

@@ -29,10 +29,27 @@ def test_no_send_leaves_while_the_journal_is_unsynced(tmp_path: Path) -> None:
         }
         trace = tmp_path / "trace"
         done = subprocess.run(
-            ["strace", "-f", "-yy", "-s", "120", "-o", str(trace), "-e",
-             "trace=pwrite64,write,fdatasync,fsync,sendto", sys.executable, "-m", "crm_bridge",
-             "--json", *words],
-            cwd=tmp_path, env=env, capture_output=True, check=False, timeout=120,
+            [
+                "strace",
+                "-f",
+                "-yy",
+                "-s",
+                "120",
+                "-o",
+                str(trace),
+                "-e",
+                "trace=pwrite64,write,fdatasync,fsync,sendto",
+                sys.executable,
+                "-m",
+                "crm_bridge",
+                "--json",
+                *words,
+            ],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            check=False,
+            timeout=120,
         )
         if b"ptrace" in done.stderr and done.returncode:
             pytest.skip("this machine lets nobody trace")

@@ -78,9 +78,14 @@ def test_what_is_damaged_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('{"id":"a","id":"b"}\n', "row 1"), ('{"id":NaN}\n', "row 1"), ("{}\n", "neither"),
-        ('{"id":12345678901234567}\n', "15 digits"), ('{"id":1.5}\n', "lost digits"),
-        ('{"id":true}\n', "number"), ("[" * 100_000 + "\n", "row 1"), ('{"id":"a"} x\n', "row 1"),
+        ('{"id":"a","id":"b"}\n', "row 1"),
+        ('{"id":NaN}\n', "row 1"),
+        ("{}\n", "neither"),
+        ('{"id":12345678901234567}\n', "15 digits"),
+        ('{"id":1.5}\n', "lost digits"),
+        ('{"id":true}\n', "number"),
+        ("[" * 100_000 + "\n", "row 1"),
+        ('{"id":"a"} x\n', "row 1"),
         ('{"id":"\\ud800"}\n', "row 1"),
     ],
 )

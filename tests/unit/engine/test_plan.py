@@ -97,9 +97,13 @@ def test_what_blocks_goes_before_what_it_blocks(
         assert found.index(KINDS[down]) < found.index(KINDS[up])
 
 
-@given(st.permutations(KINDS), st.lists(
-    st.tuples(st.sampled_from(KINDS), st.sampled_from(KINDS), st.sampled_from(tuple(Effect))),
-    max_size=10))
+@given(
+    st.permutations(KINDS),
+    st.lists(
+        st.tuples(st.sampled_from(KINDS), st.sampled_from(KINDS), st.sampled_from(tuple(Effect))),
+        max_size=10,
+    ),
+)
 def test_a_ring_of_relations_is_ordered_all_the_same(
     kinds: list[str], ring: list[tuple[str, str, Effect]]
 ) -> None:

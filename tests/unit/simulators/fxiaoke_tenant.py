@@ -76,15 +76,16 @@ class Tenant:
         return told
 
     def query(
-        self, kind: str, *filters: tuple[str, str, list[Any]], top: Mapping[str, Any] | None = None,
+        self,
+        kind: str,
+        *filters: tuple[str, str, list[Any]],
+        top: Mapping[str, Any] | None = None,
         **info: Any,
     ) -> dict[str, Any]:
         asked = {
             "limit": 100,
             "offset": 0,
-            "filters": [
-                {"field_name": n, "operator": o, "field_values": v} for n, o, v in filters
-            ],
+            "filters": [{"field_name": n, "operator": o, "field_values": v} for n, o, v in filters],
             "orders": [{"fieldName": "_id", "isAsc": True}],
             **info,
         }

@@ -111,7 +111,9 @@ class TestLogin:
     def test_somebody_has_to_act(self, fxk: Tenant) -> None:
         header = fxk.header()
         for user, code in (("", 10010), ("4711", 30027)):
-            told = fxk.post("/cgi/crm/v2/object/list", {"data": {}}, {**header, "x-fs-userid": user})
+            told = fxk.post(
+                "/cgi/crm/v2/object/list", {"data": {}}, {**header, "x-fs-userid": user}
+            )
             assert told.json()["errorCode"] == code
 
     def test_an_employee_may_not_void_recover_or_delete(self, fxk: Tenant) -> None:
