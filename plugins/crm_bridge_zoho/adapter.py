@@ -37,6 +37,7 @@ from crm_bridge.kit import (
     is_loopback,
 )
 from crm_bridge_zoho.anew import Anew
+from crm_bridge_zoho.bin import Bin
 from crm_bridge_zoho.checks import Checks
 from crm_bridge_zoho.client import TITLE, Answer, Client
 from crm_bridge_zoho.describes import Describes
@@ -71,7 +72,8 @@ class ZohoAdapter(Adapter):
         self._urls = addresses(settings)
         self._client = Client(crm, settings, self._urls, gate)
         self._describes = Describes(self._client)
-        self._looking = Looking(self._client, self._describes)
+        self._bin = Bin(self._client, self._describes)
+        self._looking = Looking(self._client, self._describes, self._bin)
         self._hanging = Hanging(self._client, self._describes, self._looking)
         self._anew = Anew(self._client, self._describes, self._looking)
         self._verbs = Verbs(self._client, self._describes, self._looking)
@@ -93,7 +95,7 @@ class ZohoAdapter(Adapter):
     ) -> Iterator[Record]:
         """By COQL where it can say the conditions, else by pages; `native` is criteria of COQL."""
         if state is State.DELETED and not where and native is None:
-            return self._looking.find_deleted(kind)
+            return self._bin.find(kind)
         if state is not State.LIVE:
             raise Rejected(f"{TITLE} lists what is live, and the bin without conditions.")
         return self._looking.find(kind, where, native, fields)

@@ -161,6 +161,15 @@ class Describes:
         """What hangs on a module: parts that go along, and lookups that are observed only."""
         return self._once(("rules", kind), lambda: tuple(self._rules(kind)))
 
+    def back(self, kind: str, field: Field) -> str:
+        """The lookup by which rows of a subform or a multi-select lookup name their record."""
+        if not field.inner or field.inner not in self.modules():
+            return ""
+        if field.type == "subform":
+            return "Parent_Id" if "Parent_Id" in self.fields(field.inner) else ""
+        ends = [f.name for f in self.fields(field.inner).values() if f.target == kind]
+        return ends[0] if len(ends) == 1 else ""
+
     def list_of(self, kind: str, child: str) -> str:
         """The related list of a module that shows the records of another; empty where none does."""
         return next((r.name for r in self.related(kind) if r.module == child), "")

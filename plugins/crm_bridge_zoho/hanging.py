@@ -7,17 +7,16 @@ https://www.zoho.com/crm/developer/docs/api/v8/subforms.html, read 2026-11-24.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any
 
 from crm_bridge.kit import CascadeRule, Record, Rejected
+from crm_bridge_zoho.bin import IDS
 from crm_bridge_zoho.client import Client
 from crm_bridge_zoho.describes import ANY_MODULE, ATTACHMENTS, Describes
-from crm_bridge_zoho.looking import IDS, NAMES, Looking, id_of, parts
-from crm_bridge_zoho.queries import CRITERIA, PAGE, VALUES, any_of, hanging
-
-UNASKABLE: Final = frozenset({"INVALID_QUERY", "SYNTAX_ERROR", "INVALID_MODULE", "NOT_SUPPORTED"})
-"""Codes by which COQL says that it cannot be asked so; related lists then can."""
+from crm_bridge_zoho.looking import NAMES, Looking
+from crm_bridge_zoho.queries import CRITERIA, PAGE, UNASKABLE, VALUES, any_of, hanging
+from crm_bridge_zoho.values import id_of, parts
 
 
 @dataclass(slots=True)
@@ -33,23 +32,26 @@ class Hanging:
     client: Client
     describes: Describes
     looking: Looking
+    _listed: set[str] = field(default_factory=set)
 
     def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
         """Ids of the live records that hang on these by a rule."""
+        lookup = self.describes.fields(rule.child).get(rule.via)
+        if lookup is None:
+            return []
+        if lookup.type == "multiselectlookup":
+            return self._tied(rule, lookup.inner, ids)
+        if lookup.target != ANY_MODULE:
+            return self._queried(rule, [hanging(rule.via, p) for p in parts(ids, VALUES)])
+        if rule.child not in self._listed:
+            try:
+                return self._queried(rule, [any_of(rule.via, p) for p in parts(ids, CRITERIA)])
+            except Rejected as error:
+                if error.vendor_code not in UNASKABLE:
+                    raise
+                self._listed.add(rule.child)
         if rule.child == ATTACHMENTS:
             return [id_of(row) for row in self._parts_of(rule, ids)]
-        field = self.describes.fields(rule.child).get(rule.via)
-        if field is None:
-            return []
-        if field.type == "multiselectlookup":
-            return self._tied(rule, field.inner, ids)
-        if field.target != ANY_MODULE:
-            return self._queried(rule, [hanging(rule.via, p) for p in parts(ids, VALUES)])
-        try:
-            return self._queried(rule, [any_of(rule.via, p) for p in parts(ids, CRITERIA)])
-        except Rejected as error:
-            if error.vendor_code not in UNASKABLE:
-                raise
         listed = self.describes.list_of(rule.kind, rule.child)
         return [
             id_of(row)
@@ -79,11 +81,12 @@ class Hanging:
 
     def children(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Record]:
         """The live records that hang on these by a rule, whole."""
-        if rule.child == ATTACHMENTS:
+        hung = self.hung(rule, ids)
+        if rule.child == ATTACHMENTS and rule.child in self._listed:
             for row in self._parts_of(rule, ids):
                 yield self.looking.record(rule.child, row)
             return
-        for part in parts(self.hung(rule, ids), IDS):
+        for part in parts(hung, IDS):
             rows = self.looking.rows(rule.child, part, self.describes.plain(rule.child))
             self.looking.mend(rule.child, rows)
             yield from (self.looking.record(rule.child, row) for row in rows.values())

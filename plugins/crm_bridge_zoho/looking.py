@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
@@ -22,10 +21,10 @@ from crm_bridge.kit import (
     State,
     Unreachable,
 )
+from crm_bridge_zoho.bin import IDS, Bin
 from crm_bridge_zoho.client import TITLE, Answer, Client
 from crm_bridge_zoho.describes import (
     APPROVAL,
-    BIN_SCOPE,
     CONVERTED,
     SINGLE,
     UNTOLD,
@@ -33,18 +32,25 @@ from crm_bridge_zoho.describes import (
     Field,
 )
 from crm_bridge_zoho.profile import LOCK
-from crm_bridge_zoho.queries import PAGE, VALUES, checked, criteria, meets, one_of, query
+from crm_bridge_zoho.queries import (
+    PAGE,
+    UNASKABLE,
+    VALUES,
+    checked,
+    criteria,
+    hanging,
+    meets,
+    one_of,
+    query,
+)
+from crm_bridge_zoho.values import id_of, lookup_of, module_of, moment, parts
 
 NAMES: Final = 50
 """Fields that one call may name."""
-IDS: Final = 100
-"""Ids that one call may name."""
 CUT: Final = 500
 """Characters at which lists cut rich text."""
 PAGES: Final = 10
 """Pages that go by number; what lies beyond goes by page_token."""
-GONE_PAGES: Final = 25
-"""Pages of what was deleted for good that are looked through for evidence; 200 ids each."""
 
 LEADS: Final = "Leads"
 KEPT: Final = "$se_module"
@@ -58,10 +64,12 @@ class Looking:
     Args:
         client: The account.
         describes: Its metadata.
+        bin: Its recycle bin.
     """
 
     client: Client
     describes: Describes
+    bin: Bin
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -82,7 +90,7 @@ class Looking:
         for id in ids:
             if id in rows:
                 yield self.record(kind, rows[id])
-        yield from self._missing(kind, [id for id in ids if id not in rows], hidden)
+        yield from self.bin.missing(kind, [id for id in ids if id not in rows], hidden)
 
     def standing(self, kind: str, ids: Sequence[str]) -> Iterator[Record]:
         """Where records stand, without their values."""
@@ -90,7 +98,7 @@ class Looking:
         for id in ids:
             if id in rows:
                 yield Record(RecordRef(self.client.crm, kind, id), State.LIVE)
-        yield from self._missing(kind, [id for id in ids if id not in rows], False)
+        yield from self.bin.missing(kind, [id for id in ids if id not in rows], False)
 
     def rows(
         self, kind: str, ids: Sequence[str], names: Sequence[str]
@@ -132,12 +140,13 @@ class Looking:
         """Put in what lists leave out or cut: subforms, multi-select lookups, long rich text."""
         fields = self.describes.fields(kind).values()
         wanted = [f for f in fields if not names or f.name in names]
-        single = [f.name for f in wanted if f.type in SINGLE]
+        single = [f for f in wanted if f.type in SINGLE]
         rich = [f.name for f in wanted if f.rich]
+        filled = self._filled(kind, single, list(rows)) if single and rows else frozenset[str]()
         for id, row in rows.items():
             if single:
-                whole = self.single(kind, id)
-                row.update({n: whole[n] for n in single if n in whole})
+                whole = self.single(kind, id) if id in filled else {}
+                row.update({f.name: whole.get(f.name, []) for f in single})
             cut = [n for n in rich if isinstance(row.get(n), str) and len(row[n]) >= CUT]
             if cut:
                 path = f"/{kind}/{id}/actions/fetch_full_data"
@@ -171,7 +180,7 @@ class Looking:
             State.LIVE,
             fields,
             tuple(self._links(kind, row)),
-            _moment(row.get("Modified_Time")),
+            moment(row.get("Modified_Time")),
             locked=row.get(LOCK) is True,
         )
 
@@ -197,75 +206,6 @@ class Looking:
         told = module_of(value) if isinstance(value, Mapping) else ""
         told = told or str(row.get(KEPT) or "")
         return told if told in self.describes.modules() else ""
-
-    def _missing(self, kind: str, ids: Sequence[str], hidden: bool) -> Iterator[Record]:
-        if not ids:
-            return
-        binned = self.binned(kind, ids)
-        left = [id for id in ids if id not in binned]
-        gone = self._gone(kind, left) if left else frozenset()
-        for id in ids:
-            ref = RecordRef(self.client.crm, kind, id)
-            if id in binned:
-                when = _moment(binned[id].get("deleted_time"))
-                yield Record(ref, State.DELETED, changed_at=when, evidence="listed in the bin")
-            elif id in gone:
-                yield Record(ref, State.GONE, evidence="listed as deleted for good")
-            else:
-                yield Record(ref, State.GONE, unreadable=hidden)
-
-    # --- the bin -------------------------------------------------------------------------------
-
-    def binned(self, kind: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """Which of these records of a module are in the bin, each with its entry."""
-        if not self.describes.bin_open():
-            # Without the scope of the bin the list of deleted records tells the same.
-            wanted = frozenset(ids)
-            rows = self._deleted(kind, "recycle")
-            return {id_of(row): row for row in rows if id_of(row) in wanted}
-        found: dict[str, Mapping[str, Any]] = {}
-        for part in parts(ids, IDS):
-            params = {"ids": ",".join(part), "per_page": PAGE}
-            answer = self.client.ask("/settings/recycle_bin", params, scope=BIN_SCOPE)
-            for row in answer.rows("recycle_bin"):
-                if id_of(row) in part and module_of(row) in (kind, ""):
-                    found[id_of(row)] = row
-        return found
-
-    def _gone(self, kind: str, ids: Sequence[str]) -> frozenset[str]:
-        """Which of these are listed as deleted for good; Zoho lists them for 120 days."""
-        wanted, found = set(ids), set[str]()
-        try:
-            for row in self._deleted(kind, "permanent", GONE_PAGES):
-                if id_of(row) in wanted:
-                    found.add(id_of(row))
-                    if found == wanted:
-                        break
-        except Rejected as error:
-            if error.vendor_code not in UNTOLD:
-                raise
-        return frozenset(found)
-
-    def _deleted(
-        self, kind: str, which: str, most: int | None = None
-    ) -> Iterator[Mapping[str, Any]]:
-        page = 1
-        while True:
-            answer = self.client.deleted(kind, which, page)
-            yield from answer.rows("data")
-            if not answer.more or (most is not None and page >= most):
-                return
-            page += 1
-
-    def find_deleted(self, kind: str) -> Iterator[Record]:
-        """What lies in the bin; its values are shown by no call."""
-        self.describes.module(kind)
-        for row in self._deleted(kind, "recycle"):
-            ref = RecordRef(self.client.crm, kind, id_of(row))
-            yield Record(
-                ref, State.DELETED, changed_at=_moment(row.get("deleted_time")),
-                evidence="listed in the bin",
-            )  # fmt: skip
 
     # --- finding -------------------------------------------------------------------------------
 
@@ -300,18 +240,41 @@ class Looking:
 
     def by_query(self, kind: str, asked: Sequence[str]) -> Iterator[list[str]]:
         """Ids by COQL, page by page; a page begins after the last id of the one before."""
+        for rows in self._asked(kind, asked):
+            yield [id_of(row) for row in rows]
+
+    def _asked(
+        self, kind: str, asked: Sequence[str], column: str = ""
+    ) -> Iterator[list[Mapping[str, Any]]]:
         after = ""
         while True:
-            answer = self.coql(query(kind, asked, after))
-            ids = [id_of(row) for row in answer.rows("data")]
-            if ids:
-                yield ids
-            if not answer.more or not ids:
+            answer = self.coql(query(kind, asked, after, column))
+            rows = answer.rows("data")
+            if rows:
+                yield rows
+            if not answer.more or not rows:
                 return
-            last = max(ids, key=int)
+            last = max((id_of(row) for row in rows), key=int)
             if after and int(last) <= int(after):
                 raise Unreachable(f"{TITLE} gave a page twice.", answered=True)
             after = last
+
+    def _filled(self, kind: str, fields: Sequence[Field], ids: Sequence[str]) -> frozenset[str]:
+        """Which of these records have a value that only a read of each alone would show."""
+        found: set[str] = set()
+        for field in fields:
+            back = self.describes.back(kind, field)
+            if not back:
+                return frozenset(ids)
+            try:
+                for part in parts(ids, VALUES):
+                    for rows in self._asked(field.inner, [hanging(back, part)], back):
+                        found.update(lookup_of(row.get(back)) for row in rows)
+            except Rejected as error:
+                if error.vendor_code not in UNASKABLE:
+                    raise
+                return frozenset(ids)
+        return frozenset(found)
 
     def holders(self, kind: str, name: str, values: Sequence[str]) -> dict[str, str]:
         """Which live record of a module holds each of these values of a field."""
@@ -364,37 +327,6 @@ def _tells(name: str, value: Any) -> bool:
     if name == APPROVAL:
         return value not in (None, "", "approved")
     return name == KEPT or (name == CONVERTED and value is True)
-
-
-def parts(items: Sequence[str], size: int) -> list[list[str]]:
-    """A list in parts of so many."""
-    return [list(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def id_of(row: Mapping[str, Any]) -> str:
-    """The id of a row: v8 writes text, v2's clients numbers."""
-    id = row.get("id")
-    if isinstance(id, int) and not isinstance(id, bool):
-        return str(id)
-    return id if isinstance(id, str) else ""
-
-
-def module_of(row: Mapping[str, Any]) -> str:
-    """The module that a row or a value names, as an object or as text."""
-    module = row.get("module")
-    if isinstance(module, Mapping):
-        module = module.get("api_name")
-    return module if isinstance(module, str) else ""
-
-
-def _moment(text: Any) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _native(text: str) -> str:

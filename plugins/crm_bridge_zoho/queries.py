@@ -25,6 +25,9 @@ VALUES: Final = 50
 CRITERIA: Final = 20
 """Of the 25 criteria that a query may hold, those that we use."""
 
+UNASKABLE: Final = frozenset({"INVALID_QUERY", "SYNTAX_ERROR", "INVALID_MODULE", "NOT_SUPPORTED"})
+"""Codes by which COQL says that it cannot be asked so; lists and single reads then can."""
+
 OPERATORS: Final = frozenset(
     ["=", "!=", "<", "<=", ">", ">=", "in", "contains", "is empty", "is not empty"]
 )
@@ -48,10 +51,11 @@ def checked(where: Sequence[Condition], fields: Mapping[str, Field]) -> None:
             raise Rejected(f"there is no operator {condition.op[:20]!r}.")
 
 
-def query(kind: str, criteria: Sequence[str], after: str) -> str:
-    """A query for the next ids of a module, in their order."""
+def query(kind: str, criteria: Sequence[str], after: str, column: str = "") -> str:
+    """A query for the next ids of a module, in their order, and for one more column."""
     criteria = [*criteria, f"id > {after}" if after else "id is not null"]
-    return f"select id from {kind} where {_joined(criteria)} order by id asc limit {PAGE}"  # noqa: S608
+    columns = f"id, {column}" if column else "id"
+    return f"select {columns} from {kind} where {_joined(criteria)} order by id asc limit {PAGE}"  # noqa: S608
 
 
 def hanging(via: str, ids: Iterable[str]) -> str:

@@ -25,10 +25,11 @@ from crm_bridge.kit import (
     is_empty,
     pending,
 )
+from crm_bridge_zoho.bin import IDS
 from crm_bridge_zoho.client import Client
 from crm_bridge_zoho.describes import Describes
 from crm_bridge_zoho.locking import Locking
-from crm_bridge_zoho.looking import IDS, Looking
+from crm_bridge_zoho.looking import Looking
 from crm_bridge_zoho.making import sent
 from crm_bridge_zoho.profile import LOCK
 from crm_bridge_zoho.rows import (
