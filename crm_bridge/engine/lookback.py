@@ -110,12 +110,25 @@ def _page(
     now: dict[RecordRef, Outcome] = {}
     for outcome in looked:
         record = connected.judged(found[outcome.new_ref or outcome.ref])
-        again = looked_at_again(outcome, record, gives, plan.operation, ours.__contains__)
+        aim = _aim(row, kept.get(outcome.ref), record) if row is not None else gives
+        again = looked_at_again(outcome, record, aim, plan.operation, ours.__contains__)
         again = _compared(again, outcome, record, kept.get(outcome.ref), plan, connected, history)
         if row is not None and again.verdict is not outcome.verdict:
             again = dated(again, row, connected)
         now[outcome.ref] = again
     return [now.get(o.ref, o) for o in outcomes]
+
+
+def _aim(row: Capability, kept: Record | None, record: Record) -> State | None:
+    """Where an operation leads: a restore of what was void before it was taken leads there again."""
+    if (
+        row.operation is Operation.RESTORE
+        and kept is not None
+        and record.state is kept.state
+        and record.state not in row.takes
+    ):
+        return kept.state
+    return row.gives
 
 
 def _row(plan: Plan, step: int) -> Capability | None:
