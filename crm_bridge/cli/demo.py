@@ -314,7 +314,12 @@ def _person(voice: Voice, bridge: Bridge, story: Story, receipt: Receipt) -> Rec
 
 
 def _remember_ids(bridge: Bridge, story: Story, start: dict[Key, Any]) -> None:
-    """The journal's map of ids also has the children that were made anew with their parents."""
+    """The journal's map of ids also has the children that were made anew with their parents.
+
+    What the vendor's profile says of such a way back is named of them as well.
+    """
+    from crm_bridge.model.abilities import Support
+
     if not story.ids:
         return
     org = bridge.accounts.connected(story.crm).account.org
@@ -322,8 +327,16 @@ def _remember_ids(bridge: Bridge, story: Story, start: dict[Key, Any]) -> None:
     for kind, id_ in start:
         kinds.setdefault(kind, []).append(id_)
     for kind, ids in kinds.items():
+        lost = {
+            name: loss.why
+            for loss in story.profile.losses
+            if loss.kind == kind and loss.support in (None, Support.REMADE)
+            for name in loss.what.split(", ")
+        }
         for old, new in bridge.history.journal.remade(org, kind, ids).items():
-            story.ids.setdefault((kind, old), (new.kind, new.id))
+            if (kind, old) not in story.ids:
+                story.ids[kind, old] = (new.kind, new.id)
+                story.named.remade.setdefault((kind, old), {}).update(lost)
 
 
 def _count(story: Story, receipt: Receipt) -> None:

@@ -228,6 +228,12 @@ PROFILE: Final = Profile(
         LossRule("*", Support.REMADE, "owner_department", "it follows the owner as of now"),
         LossRule("*", Support.REMADE, "records that looked up to it",
                  "a delete empties their fields", f"{CUSTOM_PAGE}delete.html"),
+        LossRule(
+            MONEY,
+            Support.REMADE,
+            "name, create_time, owner, relevant_team, prepay_balance, rebate_balance",
+            "the platform makes the money account of an account made anew by itself",
+        ),
         LossRule("*", Support.REMADE, "history of changes and approvals",
                  "they stay with the old id"),
         LossRule("*", Support.NATIVE, "details",
