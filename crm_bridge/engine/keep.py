@@ -72,7 +72,10 @@ def keep(
 
 
 def _write_down(
-    items: Sequence[Item], run: str, connected: Connected, journal: Journal,
+    items: Sequence[Item],
+    run: str,
+    connected: Connected,
+    journal: Journal,
     tried: Mapping[RecordRef, Outcome | None],
 ) -> None:
     """This read is the read-back of what an earlier part of the run left in doubt."""
@@ -94,8 +97,12 @@ def _seen(record: Record | None) -> str:
 
 
 def _judge(
-    item: Item, record: Record, connected: Connected, phases: Sequence[Phase],
-    tried: Mapping[RecordRef, Outcome | None], taken: Collection[RecordRef],
+    item: Item,
+    record: Record,
+    connected: Connected,
+    phases: Sequence[Phase],
+    tried: Mapping[RecordRef, Outcome | None],
+    taken: Collection[RecordRef],
 ) -> Outcome | None:
     """What the fresh read settles: a verdict, or None where the item goes on."""
     ref, last = item.ref, phases[-1].row
@@ -126,7 +133,10 @@ def _judge(
 
 
 def _tried(
-    item: Item, record: Record, connected: Connected, phases: Sequence[Phase],
+    item: Item,
+    record: Record,
+    connected: Connected,
+    phases: Sequence[Phase],
     before: Outcome | None,
 ) -> Outcome | None:
     """For what may have been sent before this part of the run began: the read decides."""
@@ -142,7 +152,10 @@ def _tried(
             return None
     if record.state is State.PENDING:
         return Outcome(
-            ref, Verdict.PENDING, State.PENDING, "read_back",
+            ref,
+            Verdict.PENDING,
+            State.PENDING,
+            "read_back",
             Problem("pending", record.evidence or "it still waits."),
         )
     if before is not None and before.verdict is Verdict.PENDING:
@@ -165,7 +178,9 @@ def _made(item: Item, record: Record, connected: Connected) -> Outcome | None:
     if item.source is None:
         return None
     if type(connected.adapter).twin is _no_twin():
-        return unknown(item.ref, "whether it was made anew cannot be told; look in the vendor's page.")
+        return unknown(
+            item.ref, "whether it was made anew cannot be told; look in the vendor's page."
+        )
     twin = twin_of(connected, item.source)
     if twin is not None:
         return Outcome(item.ref, Verdict.DONE, State.LIVE, "read_back", new_ref=twin)
@@ -179,8 +194,11 @@ def _no_twin() -> object:
 
 
 def _with_followers(
-    going: Sequence[Item], connected: Connected, phases: Sequence[Phase],
-    announced: Callable[[RecordRef], bool], seen: Seen | None,
+    going: Sequence[Item],
+    connected: Connected,
+    phases: Sequence[Phase],
+    announced: Callable[[RecordRef], bool],
+    seen: Seen | None,
 ) -> None:
     """Read the children that would follow, and leave out parents that gained one since the plan."""
     if not going:
@@ -193,9 +211,7 @@ def _with_followers(
             if item is None:
                 raise BridgeError(f"{follower.record.ref} hangs on nothing that the plan names.")
             rule = follower.rule
-            item.followers.append(
-                Snapshot(follower.record, item.ref, rule.via, rule.effect.value)
-            )
+            item.followers.append(Snapshot(follower.record, item.ref, rule.via, rule.effect.value))
     else:
         for item in going:
             item.followers = seen.along.get(item.ref, [])
@@ -203,14 +219,13 @@ def _with_followers(
         gained = [s.record.ref for s in item.followers if not announced(s.record.ref)]
         if gained:
             item.outcome = skipped(
-                item.ref, "changed",
+                item.ref,
+                "changed",
                 f"{gained[0]} hangs on it now, which the plan did not announce.",
             )
 
 
-def restore_sources(
-    journal: Journal, items: Sequence[Item]
-) -> None:
+def restore_sources(journal: Journal, items: Sequence[Item]) -> None:
     """Give each item of a restore its snapshot from the run that took it, and its followers."""
     by_run: dict[str, list[Item]] = {}
     for item in items:

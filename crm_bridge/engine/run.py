@@ -98,8 +98,14 @@ class Run:
     """
 
     def __init__(
-        self, plan: Plan, accounts: Accounts, history: History, terms: Terms,
-        observe: Callable[[Event], None], run: str | None = None, look_ahead: bool = False,
+        self,
+        plan: Plan,
+        accounts: Accounts,
+        history: History,
+        terms: Terms,
+        observe: Callable[[Event], None],
+        run: str | None = None,
+        look_ahead: bool = False,
     ) -> None:
         self.plan, self.accounts, self.history, self.terms = plan, accounts, history, terms
         self.journal: Journal = history.journal
@@ -174,8 +180,12 @@ class Run:
         try:
             for vendor, org in orgs:
                 by_org[vendor, org] = OrgLock.take(
-                    vendor, org, run=self.run, journal=str(self.journal.path),
-                    lease=self.terms.lease, clock=self.terms.clock,
+                    vendor,
+                    org,
+                    run=self.run,
+                    journal=str(self.journal.path),
+                    lease=self.terms.lease,
+                    clock=self.terms.clock,
                 )
         except BaseException:
             for lock in by_org.values():
@@ -188,7 +198,10 @@ class Run:
         self._opened = True
         claims = [
             Entry(
-                "lock", self.run, crm, self.plan.targets[crm].org,
+                "lock",
+                self.run,
+                crm,
+                self.plan.targets[crm].org,
                 body={"epoch": lock.epoch, "resumed": self.resumed},
             )
             for crm, lock in self._locks.items()
@@ -222,8 +235,14 @@ class Run:
         self._halted = halted
         self._tell("finish", count=self.plan.counts.records)
         return Receipt(
-            self.run, self.plan.operation, self.plan.digest, dict(counts), seconds, made,
-            self.history.lazy(self.run, sum(counts.values())), halted,
+            self.run,
+            self.plan.operation,
+            self.plan.digest,
+            dict(counts),
+            seconds,
+            made,
+            self.history.lazy(self.run, sum(counts.values())),
+            halted,
         )
 
     # --- the street --------------------------------------------------------------------------------
@@ -287,8 +306,12 @@ class Run:
         )
 
     def _stretch(
-        self, street: Street, number: int, phases: Sequence[Phase],
-        stretch: Sequence[tuple[int, Sequence[Any]]], tried: Mapping[str, bool],
+        self,
+        street: Street,
+        number: int,
+        phases: Sequence[Phase],
+        stretch: Sequence[tuple[int, Sequence[Any]]],
+        tried: Mapping[str, bool],
     ) -> None:
         items: list[Item] = []
         asked = self._asked.get(number, {})
@@ -326,8 +349,12 @@ class Run:
         self._verdicts(street, number, pages)
 
     def _through(
-        self, street: Street, phases: Sequence[Phase], items: Sequence[Item],
-        doubt: Mapping[RecordRef, Outcome | None], seen: Seen | None,
+        self,
+        street: Street,
+        phases: Sequence[Phase],
+        items: Sequence[Item],
+        doubt: Mapping[RecordRef, Outcome | None],
+        seen: Seen | None,
     ) -> None:
         """Keep, then every phase, in order."""
         why = street.stopped()
@@ -339,9 +366,16 @@ class Run:
                     restore_sources(self.journal, items)
                 self._read_at = self.terms.clock() if seen is None else seen.at
                 keep(
-                    items, plan=self.plan, run=self.run, connected=street.connected, phases=phases,
-                    journal=self.journal, announced=self._is_announced, tried=doubt,
-                    taken=self._taken(street, items), seen=seen,
+                    items,
+                    plan=self.plan,
+                    run=self.run,
+                    connected=street.connected,
+                    phases=phases,
+                    journal=self.journal,
+                    announced=self._is_announced,
+                    tried=doubt,
+                    taken=self._taken(street, items),
+                    seen=seen,
                 )
                 if self.plan.operation is Operation.RESTORE:
                     self._point(street, items)
@@ -355,7 +389,9 @@ class Run:
                 if item.outcome is None:
                     last = doubt.get(item.ref)
                     kept = last is not None or item.ref in doubt
-                    item.outcome = (last or _in_doubt(item.ref)) if kept else not_sent(item.ref, why)
+                    item.outcome = (
+                        (last or _in_doubt(item.ref)) if kept else not_sent(item.ref, why)
+                    )
             return
         for phase in phases:
             going = [i for i in items if i.outcome is None and i.start <= phase.number]
@@ -397,7 +433,13 @@ class Run:
         self.journal.append(
             *(
                 Entry(
-                    "verdict", self.run, connected.crm, org, kind, number, page,
+                    "verdict",
+                    self.run,
+                    connected.crm,
+                    org,
+                    kind,
+                    number,
+                    page,
                     body={"rows": [outcome_row(outcome) for outcome in outcomes]},
                 )
                 for page, outcomes in dates.items()
@@ -449,9 +491,7 @@ class Run:
                 outcomes = [item.outcome for item in items if item.outcome is not None]
                 self._again(street, number, page, outcomes)
 
-    def _again(
-        self, street: Street, number: int, page: int, changed: Sequence[Outcome]
-    ) -> None:
+    def _again(self, street: Street, number: int, page: int, changed: Sequence[Outcome]) -> None:
         """Write the verdicts of a page anew, with those that are another now."""
         if not changed:
             return
@@ -474,7 +514,10 @@ class Run:
             }
             if self._announced or len(self.plan.steps) > 1:
                 self._announced.update(
-                    mark_of(one) for step in self.plan.steps if step.after is None for one in step.refs
+                    mark_of(one)
+                    for step in self.plan.steps
+                    if step.after is None
+                    for one in step.refs
                 )
         return mark_of(ref) in self._announced
 
@@ -522,9 +565,7 @@ class Run:
     def _tell(
         self, stage: str, crm: str = "", count: int = 0, outcomes: Sequence[Outcome] = ()
     ) -> None:
-        self._observe(
-            Event(self.run, stage, crm, count, self.plan.counts.records, tuple(outcomes))
-        )
+        self._observe(Event(self.run, stage, crm, count, self.plan.counts.records, tuple(outcomes)))
 
 
 def _by_page(items: Sequence[Item]) -> dict[int, list[Item]]:

@@ -111,7 +111,9 @@ def _take(
     there = live(before, kind)
     if not there:
         return None
-    refs = [RecordRef(crm, kind, id) for id in draw.sample(there, min(len(there), draw.randint(1, 4)))]
+    refs = [
+        RecordRef(crm, kind, id) for id in draw.sample(there, min(len(there), draw.randint(1, 4)))
+    ]
     plan = bridge.plan(AWAY[vendor], refs, **WHY)
     if plan.blocked or not plan.steps:
         return None
@@ -138,7 +140,12 @@ def _stated(plan: Plan) -> set[Name]:
 
 
 def _judge(
-    where: str, run: Taken, plan: Plan, before: Truths, after: Truths, stated: set[Name],
+    where: str,
+    run: Taken,
+    plan: Plan,
+    before: Truths,
+    after: Truths,
+    stated: set[Name],
     result: Result,
 ) -> None:
     revived = {n for n in after if _live(after, n) and not _live(before, n)}

@@ -320,7 +320,9 @@ class TestWrites:
         (id,), pool = fxk.plain(ACCOUNT), of(fxk, "HighSeasObj")[0]["id"]
         fxk.ui("edit", ACCOUNT, [id], fields={"high_seas_id": pool, "owner": None})
         assert fxk.void(ACCOUNT, id)["errorMessage"] == "无此操作的数据权限"
-        assert fxk.call(PRESET + "choose", {"apiName": ACCOUNT, "objectIds": [id]})["errorCode"] == 0
+        assert (
+            fxk.call(PRESET + "choose", {"apiName": ACCOUNT, "objectIds": [id]})["errorCode"] == 0
+        )
         assert fxk.truth()[ACCOUNT, id]["fields"]["owner"] == ["1000"]
         data = {"apiName": ACCOUNT, "objectIds": [id], "objectPoolId": pool, "backReason": "1"}
         assert fxk.call(PRESET + "return", data)["errorCode"] == 0
