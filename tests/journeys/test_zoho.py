@@ -1,0 +1,25 @@
+"""What a Zoho CRM account asks of a way there and back that no other vendor does."""
+
+from __future__ import annotations
+
+from crm_bridge.model.records import RecordRef
+from crm_bridge.model.results import Verdict
+from tests.journeys.street import WHY, live, street
+
+
+def test_what_was_void_before_its_delete_comes_back_void() -> None:
+    with street("zoho", records=60) as one:
+        (crm,) = one.crms
+        bridge = one.bridge()
+        refs = [RecordRef(crm, "Leads", id_) for id_ in live(one.truth(crm), "Leads")]
+        void, plain = refs[:2]
+        assert bridge.apply(bridge.plan("void", [void], **WHY)).counts[Verdict.DONE] == 1
+        truth = one.truth(crm)
+        receipt = bridge.apply(bridge.plan("delete", [void, plain], **WHY))
+        back = bridge.apply(bridge.plan("restore", receipt.run))
+        assert back.counts[Verdict.DONE] == 2
+        assert bridge.verify(back.run).counts[Verdict.DONE] == 2
+        after = one.truth(crm)
+        for ref in (void, plain):
+            assert after[ref.kind, ref.id].state == "live"
+            assert after[ref.kind, ref.id].fields == truth[ref.kind, ref.id].fields
