@@ -103,7 +103,9 @@ def _judge_unseen(phase: Phase, item: Item, answer: Outcome) -> None:
 def _judge_made(connected: Connected, item: Item, again: list[Item]) -> None:
     answer, after = item.answer, item.after
     assert answer is not None
-    if answer.new_ref is not None and after is not None and after.state is State.LIVE:
+    # What was void or put away by a mark is made anew with its mark.
+    wanted = {State.LIVE, item.source.state if item.source is not None else State.LIVE}
+    if answer.new_ref is not None and after is not None and after.state in wanted:
         return
     if answer.verdict is Verdict.UNKNOWN:
         can_tell = type(connected.adapter).twin is not Adapter.twin

@@ -1,13 +1,15 @@
-"""What a Salesforce job that a dead run left behind comes to."""
+"""What a Salesforce org asks of a way there and back that no other vendor does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from crm_bridge.kit import Batch, RecordRef, Rejected, Verdict
 from crm_bridge_salesforce import bulk
 from crm_bridge_salesforce.profile import PROFILE
+from tests.journeys.street import WHY, live, street
 
 JOB = "750000000000001AAA"
 REFS = tuple(RecordRef("sf", "Lead", f"00Q00000000000{n}AAA") for n in range(1, 4))
@@ -85,3 +87,16 @@ def test_for_other_records_than_its_own_an_open_job_is_never_started() -> None:
     asked = picked_up(Org(filled=True), REFS[:2])
     assert asked[0] == "POST jobs"
     assert f"PATCH jobs/{JOB}" not in asked
+
+
+def test_what_was_void_and_went_past_its_window_is_made_anew_void() -> None:
+    with street("salesforce", records=60) as one:
+        (crm,) = one.crms
+        bridge = one.bridge()
+        refs = [RecordRef(crm, "Lead", id_) for id_ in live(one.truth(crm), "Lead")][:2]
+        assert bridge.apply(bridge.plan("void", refs[:1], **WHY)).counts[Verdict.DONE] == 1
+        run = bridge.apply(bridge.plan("delete", refs, **WHY)).run
+        one.grounds[crm].turn(crm, timedelta(days=16))
+        later = one.bridge()
+        back = later.apply(later.plan("restore", run, remake=True, **WHY))
+        assert back.counts[Verdict.DONE] == 2
