@@ -140,7 +140,8 @@ def _back(account: Account, record: Stored, by: str) -> None:
     for name in ("deleted_at", "deleted_by", "root"):
         record.meta.pop(name, None)
     account.store.move(record, LIVE)
-    if account.switches["restore_touches"]:
+    if account.switches["restore_touches"] and record.kind not in SUBFORMS:
+        # Rows are values of their record; what is in question is the record's own stamp.
         account.store.change(record, stamped(account, by))
     else:
         record.changed_at = changed_at
