@@ -59,6 +59,9 @@ it is free (https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html, read
 CEILINGS: Final = {"standard": 100_000, "starter": 100_000, "professional": 3_000_000,
                    "enterprise": 5_000_000, "zohoone": 5_000_000}  # fmt: skip
 
+HEAVY: Final = 10
+"""Calls at once that every paid edition allows, writes of more than ten records among them."""
+
 
 class ZohoAdapter(Adapter):
     """One account of Zoho CRM."""
@@ -78,7 +81,7 @@ class ZohoAdapter(Adapter):
         self._anew = Anew(self._client, self._describes, self._looking)
         self._verbs = Verbs(self._client, self._describes, self._looking)
         self._checks = Checks(self._client, self._describes, self._looking, PROFILE)
-        self._domain = ""
+        self._domain = self._edition = ""
 
     @classmethod
     def connect(cls, crm: str, settings: ZohoSettings, gate: Gate) -> Self:
@@ -176,9 +179,11 @@ class ZohoAdapter(Adapter):
         return f"{self._urls.page}/crm/{self._domain}/tab/{ref.kind}/{ref.id}"
 
     def abilities(self) -> Profile:
-        """Fewer rows where a marker or a scope is missing; marks with a lock where it is set up."""
+        """Fewer rows where a marker or a scope is missing; lanes and locks as the account has them."""
         keep = tuple(row for row in PROFILE.capabilities if self._can(row))
         profile = PROFILE.limited(keep)
+        if self._edition in USERS and self._edition != "free":
+            profile = dataclasses.replace(profile, lanes=HEAVY)
         if not self._settings.lock_archived:
             return profile
         locking = Locking(self._client)
@@ -251,6 +256,7 @@ class ZohoAdapter(Adapter):
         licence = org.get("license_details")
         licence = licence if isinstance(licence, dict) else {}
         edition = re.sub(r"[^a-z]", "", str(licence.get("paid_type") or "").lower())
+        self._edition = edition
         users = licence.get("users_license_purchased")
         if edition not in USERS or not isinstance(users, int):
             return None
