@@ -164,6 +164,11 @@ def with_marks(profile: Profile, marks: Mapping[str, Mapping[str, Mapping[str, A
     return dataclasses.replace(profile, marks=merged)
 
 
+def tells_twins(connected: Connected) -> bool:
+    """Whether the adapter can tell at all what was made anew from a snapshot."""
+    return type(connected.adapter).twin is not Adapter.twin
+
+
 def twin_of(connected: Connected, record: Record) -> RecordRef | None:
     """A live record that was made anew from this snapshot, if one can be told for sure.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crm_bridge.engine import beside
-from crm_bridge.engine.accounts import Connected, twin_of
+from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
 from crm_bridge.engine.history import History
 from crm_bridge.engine.impact import pairs
 from crm_bridge.engine.lanes import batched
@@ -17,7 +17,7 @@ from crm_bridge.journal.rows import Snapshot
 from crm_bridge.model.abilities import Capability, Effect, Operation, Support
 from crm_bridge.model.plans import Step, Target
 from crm_bridge.model.records import Change, Link, RecordRef, State, is_empty
-from crm_bridge.model.results import Outcome, Verdict
+from crm_bridge.model.results import Outcome, Verdict, unknown
 
 
 class Anew:
@@ -135,6 +135,12 @@ class Anew:
                 tried.update(written.entry.body["ids"])
         for child in children:
             if child.ref.id not in tried or child.source is None:
+                continue
+            if not tells_twins(self._connected):
+                # One too few can be told and mended by a person; one too many is found by nobody.
+                child.outcome = unknown(
+                    child.ref, "whether it was made anew before cannot be told; look for it."
+                )
                 continue
             twin = twin_of(self._connected, child.source)
             if twin is not None:

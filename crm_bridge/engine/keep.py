@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from crm_bridge.engine.accounts import Connected, twin_of
+from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
 from crm_bridge.engine.ahead import Seen
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.work import Item, Phase
@@ -50,9 +50,10 @@ def keep(
         BridgeError: The records could not be read.
     """
     now = connected.read([item.ref for item in items]) if seen is None else seen.records
+    made = _made_before(items, connected, phases, journal, tried)
     for item in items:
         item.before = now[item.ref]
-        item.outcome = _judge(item, item.before, connected, phases, tried, taken)
+        item.outcome = _judge(item, item.before, connected, phases, tried, taken, made)
     _write_down(items, run, connected, journal, tried)
     going = [item for item in items if item.outcome is None]
     if plan.operation is not Operation.RESTORE:
@@ -103,6 +104,7 @@ def _judge(
     phases: Sequence[Phase],
     tried: Mapping[RecordRef, Outcome | None],
     taken: Collection[RecordRef],
+    made: Mapping[str, RecordRef],
 ) -> Outcome | None:
     """What the fresh read settles: a verdict, or None where the item goes on."""
     ref, last = item.ref, phases[-1].row
@@ -110,7 +112,7 @@ def _judge(
     marked = last.support is Support.MARKED
     known_only = item.target.evidence.startswith("journal")
     if ref in tried:
-        return _tried(item, record, connected, phases, tried[ref])
+        return _tried(item, record, connected, phases, tried[ref], made)
     if record.unreadable and known_only:
         item.alone = True
         return None
@@ -138,13 +140,14 @@ def _tried(
     connected: Connected,
     phases: Sequence[Phase],
     before: Outcome | None,
+    made: Mapping[str, RecordRef],
 ) -> Outcome | None:
     """For what may have been sent before this part of the run began: the read decides."""
     ref = item.ref
     item.hung = True
     for phase in reversed(phases):
         if phase.what == "create":
-            return _made(item, record, connected)
+            return _made(item, connected, made)
         if phase.reached(item, record, connected):
             if phase is phases[-1]:
                 return Outcome(ref, Verdict.DONE, record.state, "read_back")
@@ -173,11 +176,28 @@ def _tried(
     return skipped(ref, "changed", "it is neither as the plan saw it nor where the run leads.")
 
 
-def _made(item: Item, record: Record, connected: Connected) -> Outcome | None:
+def _made_before(
+    items: Sequence[Item],
+    connected: Connected,
+    phases: Sequence[Phase],
+    journal: Journal,
+    tried: Mapping[RecordRef, Outcome | None],
+) -> Mapping[str, RecordRef]:
+    """Old ids of what an earlier part of the run made anew, and wrote down, to the new records."""
+    doubtful = [item.ref for item in items if item.ref in tried]
+    if not doubtful or phases[-1].what != "create":
+        return {}
+    org = connected.account.org
+    return journal.remade(org, doubtful[0].kind, [ref.id for ref in doubtful])
+
+
+def _made(item: Item, connected: Connected, made: Mapping[str, RecordRef]) -> Outcome | None:
     """Whether a remake that was in doubt has been made; it is never made twice."""
     if item.source is None:
         return None
-    if type(connected.adapter).twin is _no_twin():
+    if (new := made.get(item.ref.id)) is not None:
+        return Outcome(item.ref, Verdict.DONE, State.LIVE, "journal", new_ref=new)
+    if not tells_twins(connected):
         return unknown(
             item.ref, "whether it was made anew cannot be told; look in the vendor's page."
         )
@@ -185,12 +205,6 @@ def _made(item: Item, record: Record, connected: Connected) -> Outcome | None:
     if twin is not None:
         return Outcome(item.ref, Verdict.DONE, State.LIVE, "read_back", new_ref=twin)
     return None
-
-
-def _no_twin() -> object:
-    from crm_bridge.adapter import Adapter
-
-    return Adapter.twin
 
 
 def _with_followers(

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from crm_bridge.adapter import Adapter
 from crm_bridge.bridge import Bridge
 from crm_bridge.errors import PlanBlocked, PlanMoved, SettingsError
+from crm_bridge.journal.store import Entry, Journal
 from crm_bridge.model.plans import Severity
 from crm_bridge.model.results import Verdict
+from crm_bridge.testing.memory import MemoryAdapter
 from crm_bridge.testing.world import World
 
 WHY = {"reason": "left the market", "code": "left"}
@@ -397,3 +400,37 @@ def test_what_something_keeps_from_going_is_left_alone_and_named(
     assert (told.verdict, told.problem.code) == (Verdict.SKIPPED, "blocked")
     assert receipt.counts[Verdict.DONE] == 1
     assert deal.fields["company"] not in writes(world)
+
+
+def test_what_was_made_anew_with_its_parent_is_not_made_again_by_a_resume(
+    world: World, open_bridge: Callable[..., Bridge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A vendor that cannot tell what was made from what: only the journal knows.
+    monkeypatch.setattr(MemoryAdapter, "twin", Adapter.twin)
+    note = next(
+        e for e in world["mem"].records.values() if e.kind == "Note" and "company" in e.fields
+    )
+    one = note.fields["company"]
+    notes = len(world["mem"].hanging([one], "Note", "company"))
+    bridge = open_bridge()
+    receipt = bridge.apply(bridge.plan("delete", [f"mem:Company/{one}"], **WHY))
+    world.turn("mem", timedelta(days=31))
+    plan = bridge.plan("restore", receipt.run, remake=True)
+    append = Journal.append
+
+    def dies(journal: Journal, *entries: Entry) -> list[int]:
+        if any(e.stage == "outcome" and e.kind == "Note" for e in entries):
+            raise KeyboardInterrupt
+        return append(journal, *entries)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", dies)
+        with pytest.raises(KeyboardInterrupt):
+            bridge.apply(plan)
+    bridge.close()
+    later = open_bridge()
+    run = later.runs()[0].run
+    told = next(iter(later.resume(run).outcomes))
+    assert (told.verdict, told.new_ref is not None) == (Verdict.DONE, True)
+    assert len(world["mem"].hanging([told.new_ref.id], "Note", "company")) == notes
+    assert told.problem.code == "followers"
