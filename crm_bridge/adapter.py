@@ -303,6 +303,14 @@ class Adapter(ABC):
         """A live record that was made anew from this snapshot, if one can be told for sure."""
         return None
 
+    def twins(self, records: Sequence[Record]) -> Mapping[RecordRef, Sequence[RecordRef]]:
+        """All live records that were made anew from each snapshot, where a vendor may make one twice.
+
+        Asked once a remake was said to be done: something on the way may have doubled the request. A
+        vendor that refuses the second one by itself, or shows nothing to tell it by, answers nothing.
+        """
+        return {}
+
     def prepare(self) -> Iterable[Finding]:
         """Make the marker field where the vendor's API can (`gate.tell((), call)`), or say what to make."""
         return ()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from crm_bridge import config as settings
+from crm_bridge.clock import steady
 from crm_bridge.errors import PlanBlocked, SettingsError
 from crm_bridge.model.abilities import Capability, CascadeRule, Operation
 from crm_bridge.model.plans import Finding, Lazy, Plan, Severity
@@ -143,7 +144,7 @@ class Bridge:
         config: settings.Config,
         registry: Registry,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.config, self.registry = config, registry

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from crm_bridge.clock import steady
 from crm_bridge.errors import BridgeError, Busy, Unauthorized, Unreachable
 from crm_bridge.model.abilities import Rate
 from crm_bridge.model.records import RecordRef
+from crm_bridge.transport import departing
 
 T = TypeVar("T")
 
@@ -199,7 +201,7 @@ class Guard:
         rates: Sequence[Rate] = (),
         *,
         pace: str | float = "documented",
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.crm = crm
@@ -274,16 +276,31 @@ class Guard:
         if self._unproven:
             self._prove_again()
 
-        def last_look() -> None:
+        def may_leave() -> None:
             if self.halted is not None:
                 raise NotSent(f"{self.crm}: the run has stopped.", self.halted)
             permit.check()
+
+        def last_look() -> None:
+            may_leave()
             permit.sent += 1
             permit.at = self.clock()
             with self._lock:
                 self.writes += 1
 
-        return self._once(call, interface, last_look)
+        def leave() -> T:
+            # Asked again when the connection stands: a process may sleep for hours before that.
+            try:
+                with departing(may_leave):
+                    return call()
+            except NotSent:
+                permit.sent -= 1
+                with self._lock:
+                    self.writes -= 1
+                    self.calls -= 1
+                raise
+
+        return self._once(leave, interface, last_look)
 
     def login_changed(self) -> None:
         """An adapter says that it uses another token from now on: who we are is proved before a write."""

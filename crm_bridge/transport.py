@@ -21,7 +21,7 @@ import ssl
 import stat
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -140,6 +140,29 @@ def _left(own: float | None) -> float | None:
     return left if own is None else min(own, left)
 
 
+@contextlib.contextmanager
+def departing(check: Callable[[], None]) -> Iterator[None]:
+    """Let this thread ask once more, connection made and all, before any byte of a request leaves.
+
+    A process may be stopped anywhere between its last look and the wire, and wake hours later.
+
+    Args:
+        check: Raises where the request may no longer leave; nothing of it is sent then, or not all.
+    """
+    before = getattr(_current, "departing", None)
+    _current.departing = check
+    try:
+        yield
+    finally:
+        _current.departing = before
+
+
+def _depart() -> None:
+    check: Callable[[], None] | None = getattr(_current, "departing", None)
+    if check is not None:
+        check()
+
+
 class _DeadlineSocket(socket.socket):
     """A socket whose every read keeps within the deadline, so that a byte a second is cut off too."""
 
@@ -216,9 +239,21 @@ def pool_manager(settings: Settings, **kwargs: Any) -> Any:
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
 
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            _depart()
+            super().send(data)
+
     class Secure(connection.HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
+
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            _depart()
+            super().send(data)
 
     class PlainPool(connectionpool.HTTPConnectionPool):
         ConnectionCls = Plain

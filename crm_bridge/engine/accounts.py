@@ -81,6 +81,20 @@ class Connected:
             raise contained(trouble, self.crm)
         return found
 
+    def read_surely(self, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
+        """As `read`; that there is no trace of a record is believed when it is seen twice.
+
+        An empty answer names nobody: it may be the answer to another request.
+
+        Raises:
+            BridgeError: The first that any call raised.
+        """
+        found = self.read(refs)
+        missing = [r.ref for r in found.values() if r.state is State.GONE and not r.evidence]
+        if missing := [ref for ref in missing if not found[ref].unreadable]:
+            found.update(self.read(missing))
+        return found
+
     def _read_one(self, batch: Batch) -> dict[RecordRef, Record]:
         asked = set(batch.refs)
         found: dict[RecordRef, Record] = {}
@@ -177,6 +191,23 @@ def twin_of(connected: Connected, record: Record) -> RecordRef | None:
     """
     try:
         return connected.adapter.twin(record)
+    except Exception as error:
+        raise contained(error, connected.crm) from error
+
+
+def twins_of(
+    connected: Connected, records: Sequence[Record]
+) -> Mapping[RecordRef, Sequence[RecordRef]]:
+    """Every live record that was made anew from each of these snapshots, as far as can be told.
+
+    Raises:
+        BridgeError: It could not be asked.
+    """
+    if type(connected.adapter).twins is Adapter.twins:
+        made = {record.ref: twin_of(connected, record) for record in records}
+        return {ref: (twin,) for ref, twin in made.items() if twin is not None}
+    try:
+        return connected.adapter.twins(records)
     except Exception as error:
         raise contained(error, connected.crm) from error
 

@@ -80,7 +80,7 @@ class Ahead:
         while stretch := list(islice(pages, size)):
             targets = [target for _, some in stretch for target in some]
             refs = [target.ref for target in targets]
-            seen = Seen(self._clock(), connected.read(refs))
+            seen = Seen(self._clock(), connected.read_surely(refs))
             if self._plan.operation is not Operation.RESTORE:
                 for one in followers(connected, operations, refs):
                     seen.along.setdefault(one.root, []).append(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crm_bridge.adapter import Adapter
 from crm_bridge.engine import beside
-from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
+from crm_bridge.engine.accounts import Connected, tells_twins, twins_of
 from crm_bridge.engine.history import History
 from crm_bridge.engine.impact import pairs
 from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.plan import ordered
 from crm_bridge.engine.restore import Renames, pointed, read_each, there
-from crm_bridge.engine.send import Street, send
+from crm_bridge.engine.send import Street, look_for_made, send
 from crm_bridge.engine.work import Item, Phase, went_through, with_problem
+from crm_bridge.errors import BridgeError
 from crm_bridge.journal.rows import Snapshot
 from crm_bridge.model.abilities import Capability, Effect, Operation, Support
 from crm_bridge.model.plans import Step, Target
@@ -37,6 +39,7 @@ class Anew:
         """Remember the new ids, make anew what had followed, and put links and ties back."""
         made = [i for i in items if i.outcome is not None and i.outcome.new_ref is not None]
         self._remember(made)
+        self._told_once(made)
         children = self._children(last, made)
         self._links([*made, *children])
         self._ties(last.step.kind, made)
@@ -48,6 +51,35 @@ class Anew:
             assert item.outcome is not None
             assert item.outcome.new_ref is not None
             item.after = fresh.get(item.outcome.new_ref, item.after)
+
+    def _told_once(self, items: Sequence[Item]) -> None:
+        """Name what was made twice: a create that something on the way doubled is found by nobody else."""
+        sources = [i.source for i in items if i.source is not None]
+        if type(self._connected.adapter).twins is Adapter.twins or not sources:
+            return
+        found: dict[RecordRef, Sequence[RecordRef]] = {}
+        trouble = ""
+        for some in batched(sources, 200):
+            try:
+                found.update(twins_of(self._connected, some))
+            except BridgeError as error:
+                trouble = error.summary
+        # Records that were alike are made anew alike; each of those stands for one.
+        new = {i.outcome.new_ref for i in items if i.outcome is not None}
+        for item in items:
+            assert item.outcome is not None
+            others = [ref for ref in found.get(item.ref, ()) if ref not in new]
+            if others:
+                item.outcome = with_problem(
+                    item.outcome,
+                    "doubled",
+                    f"it was made anew more than once; beside it stands {others[0]}.",
+                    {"doubled": [str(ref) for ref in others]},
+                )
+            elif trouble:
+                item.outcome = with_problem(
+                    item.outcome, "doubled", f"whether it was made twice cannot be asked: {trouble}"
+                )
 
     def _remember(self, items: Sequence[Item]) -> None:
         made = [
@@ -123,6 +155,13 @@ class Anew:
                 _lost(item, snapshot, why)
         done = [c for c in children if c.outcome is not None and c.outcome.new_ref is not None]
         self._remember(done)
+        self._told_once(done)
+        for (item, _), child in zip(missing, children, strict=True):
+            assert child.outcome is not None
+            if twice := child.outcome.details.get("doubled"):
+                assert item.outcome is not None
+                told = f"{child.ref} went along and was made anew more than once: {twice[0]}."
+                item.outcome = with_problem(item.outcome, "doubled", told)
         return done
 
     def _tried_before(self, kind: str, children: Sequence[Item]) -> None:
@@ -133,17 +172,17 @@ class Anew:
         ):
             if written.entry.body.get("what") == "create":
                 tried.update(written.entry.body["ids"])
-        for child in children:
-            if child.ref.id not in tried or child.source is None:
-                continue
-            if not tells_twins(self._connected):
+        doubtful = [c for c in children if c.ref.id in tried and c.source is not None]
+        if not tells_twins(self._connected):
+            for child in doubtful:
                 # One too few can be told and mended by a person; one too many is found by nobody.
                 child.outcome = unknown(
                     child.ref, "whether it was made anew before cannot be told; look for it."
                 )
-                continue
-            twin = twin_of(self._connected, child.source)
-            if twin is not None:
+            return
+        made = look_for_made(self._street, kind, doubtful)
+        for child in doubtful:
+            if (twin := made.get(child.ref)) is not None:
                 child.outcome = Outcome(
                     child.ref, Verdict.DONE, State.LIVE, "read_back", new_ref=twin
                 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crm_bridge.adapter import Account, Adapter
+from crm_bridge.clock import steady
 from crm_bridge.config import Config
 from crm_bridge.engine.accounts import Connected, contained, spelled, spelled_kind, with_marks
 from crm_bridge.engine.lanes import Lanes
@@ -33,7 +34,7 @@ class Accounts:
         config: Config,
         registry: Registry,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.config, self.registry = config, registry

@@ -292,7 +292,7 @@ def _protection(connected: Connected) -> Protection:
 def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> None:
     """Look at records of one kind, and give each its way or its verdict."""
     operation, profile = draft.wish.operation, connected.profile
-    found = connected.read(refs)
+    found = connected.read_surely(refs)
     hidden = [
         r for r in refs if found[r].unreadable or found[r].state in (State.GONE, State.DELETED)
     ]
@@ -391,7 +391,7 @@ def _protected(protection: Protection, record: Record) -> str | None:
 def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Source]) -> None:
     wish, profile = draft.wish, connected.profile
     refs = [source.ref for source in sources]
-    found = connected.read(refs)
+    found = connected.read_surely(refs)
     history = draft.history()
     remade = history.journal.remade(connected.account.org, refs[0].kind, [r.id for r in refs])
     befores: list[Record] = []

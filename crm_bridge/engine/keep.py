@@ -49,7 +49,8 @@ def keep(
         JournalError: The capsule did not become durable; nothing may be sent.
         BridgeError: The records could not be read.
     """
-    now = connected.read([item.ref for item in items]) if seen is None else seen.records
+    refs = [item.ref for item in items]
+    now = connected.read_surely(refs) if seen is None else seen.records
     made = _made_before(items, connected, phases, journal, tried)
     for item in items:
         item.before = now[item.ref]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from crm_bridge.clock import steady
 from crm_bridge.errors import PlanBlocked
 
 
@@ -43,7 +44,7 @@ class OrgLock:
     lease: float
     run: str
     journal: str
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = steady
     epoch: int = 0
     _handle: int = -1
     _renewed: float = 0.0
@@ -59,7 +60,7 @@ class OrgLock:
         journal: str,
         lease: float,
         folder: Path | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
     ) -> Self:
         """Claim an org for a run.
 
@@ -121,7 +122,7 @@ class OrgLock:
             if int(self._read().get("epoch", -1)) != self.epoch:
                 self._lost = True
             else:
-                self._write(unfinished={"run": self.run, "journal": self.journal})
+                self._write(unfinished={"run": self.run, "journal": self.journal}, now=now)
         if self._lost:
             raise PlanBlocked(
                 f"run {self.run} lost its claim on the org.",
@@ -131,8 +132,9 @@ class OrgLock:
 
     def rest(self) -> None:
         """Renew the claim after a wait of our own making; a process that was stopped does not get here."""
-        if not self._lost and self.clock() - self._renewed <= self.lease:
-            self._write(unfinished={"run": self.run, "journal": self.journal})
+        now = self.clock()
+        if not self._lost and now - self._renewed <= self.lease:
+            self._write(unfinished={"run": self.run, "journal": self.journal}, now=now)
 
     def release(self, *, finished: bool) -> None:
         """Let the org go; an unfinished run stays written there for other journals to see."""
@@ -154,8 +156,11 @@ class OrgLock:
                 return value
         return {}
 
-    def _write(self, *, unfinished: Mapping[str, str] | None, free: bool = False) -> None:
-        self._renewed = self.clock()
+    def _write(
+        self, *, unfinished: Mapping[str, str] | None, free: bool = False, now: float | None = None
+    ) -> None:
+        # The claim counts from before it is written: whoever is stopped in here wakes without it.
+        self._renewed = self.clock() if now is None else now
         data = json.dumps(
             {
                 "epoch": self.epoch,

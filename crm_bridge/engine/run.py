@@ -455,10 +455,20 @@ class Run:
         """After a death: wait until nothing sent before can still arrive, and for the vendor's jobs."""
         newest: datetime | None = None
         jobs: dict[str, Entry] = {}
-        for written in self.journal.entries(self.run, ("intent", "job"), step=number):
+        answered: set[str] = set()
+        for written in self.journal.entries(self.run, ("intent", "job", "outcome"), step=number):
+            entry = written.entry
+            if entry.stage == "outcome":
+                words = {row[0]: row[1] for row in entry.body["rows"]}
+                answered |= {
+                    handle
+                    for handle, job in jobs.items()
+                    if {words.get(id_) for id_ in job.body["ids"]} & {"applied", "refused"}
+                }
+                continue
             newest = max(newest or written.at, written.at)
-            if written.entry.stage == "job":
-                jobs[written.entry.body["handle"]] = written.entry
+            if entry.stage == "job":
+                jobs[entry.body["handle"]] = entry
         if newest is None:
             return
         since = (datetime.now(UTC) - newest).total_seconds()
@@ -466,7 +476,8 @@ class Run:
         row = self._chain(number)[-1].capability
         for handle, entry in jobs.items():
             refs = tuple(RecordRef(entry.crm, entry.kind, id_) for id_ in entry.body["ids"])
-            await_job(street, handle, Batch(entry.crm, entry.kind, row, refs))
+            batch = Batch(entry.crm, entry.kind, row, refs)
+            await_job(street, handle, batch, answered=handle in answered)
 
     def _late_look(self, street: Street, number: int, phases: Sequence[Phase]) -> None:
         """Look once more at what was ever in doubt: a ghost may have arrived since."""
@@ -588,7 +599,8 @@ def _stretch(connected: Connected, chain: Sequence[Step]) -> int:
 
 def _open_still(outcome: Outcome) -> bool:
     """Whether a resume has anything to do for an outcome."""
-    return unfinished(outcome) or outcome.verdict is Verdict.PENDING
+    lost = outcome.verdict is Verdict.FAILED and outcome.details.get("answers_lost")
+    return unfinished(outcome) or outcome.verdict is Verdict.PENDING or bool(lost)
 
 
 def _grew_old(item: Item) -> bool:

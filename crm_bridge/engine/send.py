@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from crm_bridge.engine.accounts import Connected
+from crm_bridge.engine.accounts import Connected, tells_twins, twins_of
 from crm_bridge.engine.lanes import Ask, batched
 from crm_bridge.engine.verify import judge
 from crm_bridge.engine.work import Item, Phase, not_sent
@@ -26,6 +26,9 @@ JOB_PATIENCE = 3600.0
 
 MOST_TRIES = 6
 """Times that a row which surely was not applied is sent again."""
+
+_NOT_REACHED = ("unreachable", "unauthorized")
+"""Problems of a call that never came to what it was for."""
 
 
 @dataclass(slots=True)
@@ -107,7 +110,7 @@ def send(street: Street, phase: Phase, items: Sequence[Item]) -> None:
             return
         again: list[Item] = []
         for item in todo:
-            item.answer = None
+            item.answer, item.looked = None, False
         _round(street, phase, todo)
         asked = [item for item in todo if item.answer is not None]
         _not_applied(phase, asked, again)
@@ -210,7 +213,8 @@ def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
 
 def _await_job(street: Street, parcel: _Parcel, handle: str) -> None:
     """Ask a job of the vendor's how it stands until it has ended, or the run is stopped."""
-    outcomes = await_job(street, handle, parcel.batch)
+    lost = all(item.answer and item.answer.verdict is Verdict.UNKNOWN for item in parcel.items)
+    outcomes = await_job(street, handle, parcel.batch, answered=not lost)
     told = {outcome.ref: outcome for outcome in outcomes}
     for item in parcel.items:
         answer = told.get(item.ref)
@@ -221,13 +225,23 @@ def _await_job(street: Street, parcel: _Parcel, handle: str) -> None:
     street.journal.append(_outcome_entry(street, parcel, told_later=True))
 
 
-def await_job(street: Street, handle: str, batch: Batch) -> list[Outcome]:
+def await_job(street: Street, handle: str, batch: Batch, *, answered: bool) -> list[Outcome]:
     """Poll a job, at a growing interval, until nothing of it is pending.
 
+    Args:
+        street: What the sends of this run have in common.
+        handle: The job; the list of ids where the vendor names none.
+        batch: Its records.
+        answered: Whether the vendor ever said that it took the job.
+
     Returns:
-        An outcome for each record that the vendor names; those that still wait are `PENDING`.
+        An outcome for each record that the vendor names; those that still wait are `PENDING`, or
+        `UNKNOWN` where nobody can say whether there is such a job at all.
     """
     wait, waited, asked = 0.5, 0.0, set(batch.refs)
+    # A list of ids is no proof of a job: what waits and what was never asked for look the same.
+    doubted = not answered and handle == ",".join(batch.ids)
+    patience = min(JOB_PATIENCE, street.settle * 5) if doubted else JOB_PATIENCE
     while True:
         try:
             outcomes = list(street.connected.adapter.poll(handle, batch))
@@ -236,8 +250,14 @@ def await_job(street: Street, handle: str, batch: Batch) -> list[Outcome]:
             return [unknown(ref, f"job {handle} cannot be asked: {told}") for ref in batch.refs]
         outcomes = [o for o in outcomes if isinstance(o, Outcome) and o.ref in asked]
         running = any(outcome.verdict is Verdict.PENDING for outcome in outcomes)
-        if not running or street.stopped() is not None or waited >= JOB_PATIENCE:
+        if not running or street.stopped() is not None:
             return outcomes
+        if waited >= patience:
+            told = "nobody can say whether the vendor took it for a job."
+            return [
+                unknown(o.ref, told) if doubted and o.verdict is Verdict.PENDING else o
+                for o in outcomes
+            ]
         street.rest(wait)
         waited += wait
         wait = min(10.0, wait * 1.5)
@@ -420,8 +440,11 @@ def _not_applied(phase: Phase, items: Sequence[Item], again: list[Item]) -> None
             again_ = item.answer.passing and item.tries < MOST_TRIES
         if item.answer.passing and problem is not None and problem.code == "busy":
             again_ = True  # the guard bounds these waits, and halts when they are vain
+        elif item.answer.passing and problem is not None and problem.code in _NOT_REACHED:
+            # Surely not applied, and not for its own sake: a resume finds it where it was.
+            item.outcome = not_sent(item.ref, problem.message.rstrip("."))
         if again_:
-            if problem is not None and problem.code not in ("busy", "unauthorized", "unreachable"):
+            if problem is not None and problem.code not in ("busy", *_NOT_REACHED):
                 item.alone = True  # a row lock: serially, in smaller batches
             again.append(item)
     del phase
@@ -483,9 +506,18 @@ def _wait(street: Street, phase: Phase, doubtful: Sequence[Item]) -> None:
 
 
 def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
-    """Read what was sent; a remake is read by the ref that the vendor gave it."""
+    """Read what was sent; a remake is read by the ref that the vendor gave it, or looked for."""
     if not items:
         return
+    if phase.what == "create" and tells_twins(street.connected):
+        lost = [i for i in items if _verdict(i) is Verdict.UNKNOWN]
+        made = look_for_made(street, phase.step.kind, lost)
+        for item in lost:
+            item.looked = item.ref in made
+            if (twin := made.get(item.ref)) is not None and item.answer is not None:
+                item.answer = dataclasses.replace(
+                    item.answer, verdict=Verdict.DONE, new_ref=twin, problem=None
+                )
     look: dict[RecordRef, Item] = {}
     for item in items:
         new = item.answer.new_ref if item.answer else None
@@ -520,6 +552,47 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
             for some in by_page.values()
         )
     )
+
+
+def _unclaimed(street: Street, item: Item, claimed: set[RecordRef | None]) -> RecordRef | None:
+    """What was made of an item; of records that are all alike each is made into another one."""
+    if item.source is None:
+        return None
+    found = twins_of(street.connected, [item.source]).get(item.ref, ())
+    return next((ref for ref in found if ref not in claimed), None)
+
+
+def look_for_made(
+    street: Street, kind: str, items: Sequence[Item]
+) -> dict[RecordRef, RecordRef | None]:
+    """Look for what may have been made though its answer was lost, and write down what was seen.
+
+    Returns:
+        The new record of each, or None where none was made; an item that could not be looked for is
+        missing, and has its outcome.
+    """
+    found: dict[RecordRef, RecordRef | None] = {}
+    seen: dict[tuple[int, int], list[Item]] = {}
+    for item in items:
+        seen.setdefault((item.step, item.page), []).append(item)
+        try:
+            found[item.ref] = _unclaimed(street, item, {*found.values()})
+        except BridgeError as error:
+            told = f"whether it was made anew cannot be asked: {error}"
+            item.outcome = unknown(item.ref, told)
+    words = {ref: "gone" if twin is None else "live" for ref, twin in found.items()}
+    street.journal.append(
+        *(
+            street.entry(
+                "readback",
+                some[0],
+                kind,
+                body={"rows": [[i.ref.id, words.get(i.ref, "unreadable")] for i in some]},
+            )
+            for some in seen.values()
+        )
+    )
+    return found
 
 
 def _seen(record: Record | None) -> str:

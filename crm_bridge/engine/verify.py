@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crm_bridge.adapter import Adapter
-from crm_bridge.engine.accounts import Connected, twin_of
+from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.plan import same
 from crm_bridge.engine.work import Item, Phase
-from crm_bridge.errors import BridgeError
 from crm_bridge.model.abilities import Operation
 from crm_bridge.model.records import Record, RecordRef, State, is_empty
 from crm_bridge.model.results import Outcome, Problem, Verdict, failed, unknown
@@ -25,7 +23,7 @@ def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> 
     answer, after = item.answer, item.after
     assert answer is not None
     if phase.what == "create":
-        _judge_made(connected, item, again)
+        _judge_made(item, again)
         return
     if after is not None and phase.reached(item, after, connected):
         return
@@ -51,7 +49,10 @@ def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> 
             again.append(item)
         elif _untouched(connected, item, after):
             item.outcome = _as_found(
-                failed(item.ref, "not_applied", "two answers were lost, and it is as it was."),
+                dataclasses.replace(
+                    failed(item.ref, "not_applied", "two answers were lost, and it is as it was."),
+                    details={"answers_lost": item.doubts},
+                ),
                 after,
             )
         else:
@@ -100,7 +101,7 @@ def _judge_unseen(phase: Phase, item: Item, answer: Outcome) -> None:
     item.outcome = unknown(item.ref, told)
 
 
-def _judge_made(connected: Connected, item: Item, again: list[Item]) -> None:
+def _judge_made(item: Item, again: list[Item]) -> None:
     answer, after = item.answer, item.after
     assert answer is not None
     # What was void or put away by a mark is made anew with its mark.
@@ -108,18 +109,7 @@ def _judge_made(connected: Connected, item: Item, again: list[Item]) -> None:
     if answer.new_ref is not None and after is not None and after.state in wanted:
         return
     if answer.verdict is Verdict.UNKNOWN:
-        can_tell = type(connected.adapter).twin is not Adapter.twin
-        try:
-            twin = twin_of(connected, item.source) if can_tell and item.source else None
-            found = connected.read([twin])[twin] if twin is not None else None
-        except BridgeError as error:
-            item.outcome = unknown(item.ref, f"whether it was made anew cannot be asked: {error}")
-            return
-        if twin is not None:
-            item.answer = dataclasses.replace(answer, verdict=Verdict.DONE, new_ref=twin)
-            item.after = found
-            return
-        if can_tell and item.doubts < 2:
+        if item.looked and item.doubts < 2:
             again.append(item)
             return
         item.outcome = unknown(item.ref, "whether it was made anew cannot be told; look for it.")

@@ -41,6 +41,7 @@ class Item:
         group: Items of different groups are not sent in one batch (a list that was divided).
         sent_at: When it was sent last, by the guard's clock.
         hung: Whether a send of it was ever in doubt; such items are looked at once more at the end.
+        looked: Whether what may have been made of it was looked for since its answer was lost.
         evidence: How the vendor's answer named it: `row` where it was judged alone.
         plain: Its outcome before anything was said of differences.
         asked: The phase that an earlier part of this run intended last; -1 for none.
@@ -62,6 +63,7 @@ class Item:
     group: tuple[int, ...] = ()
     sent_at: float | None = None
     hung: bool = False
+    looked: bool = False
     evidence: str = ""
     plain: Outcome | None = None
     asked: int = -1

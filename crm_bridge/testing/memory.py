@@ -305,8 +305,16 @@ class MemoryAdapter(Adapter):
 
     def twin(self, record: Record) -> RecordRef | None:
         """By the field that tells what a record was made from."""
-        where = [Condition("made_from", "=", record.ref.id)]
-        return next((found.ref for found in self.find(record.ref.kind, where)), None)
+        return next(iter(self.twins([record]).get(record.ref, ())), None)
+
+    def twins(self, records: Sequence[Record]) -> Mapping[RecordRef, Sequence[RecordRef]]:
+        """By that field as well; nothing here keeps a record from being made twice."""
+        found: dict[RecordRef, list[RecordRef]] = {}
+        by_id = {record.ref.id: record.ref for record in records}
+        for kind in {record.ref.kind for record in records}:
+            for made in self.find(kind, [Condition("made_from", "in", list(by_id))]):
+                found.setdefault(by_id[str(made.fields["made_from"])], []).append(made.ref)
+        return found
 
     def renew(self) -> None:
         """Another token."""

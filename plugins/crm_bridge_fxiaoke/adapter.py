@@ -228,8 +228,12 @@ class FxiaokeAdapter(Adapter):
         )
 
     def twin(self, record: Record) -> RecordRef | None:
-        """The one live record with all that a remake of this snapshot was given."""
+        """The oldest live record with all that a remake of this snapshot was given."""
         return self._looking.twin(record)
+
+    def twins(self, records: Sequence[Record]) -> Mapping[RecordRef, Sequence[RecordRef]]:
+        """All live records with all of that."""
+        return {record.ref: self._looking.twins(record) for record in records}
 
     def prepare(self) -> Iterable[Finding]:
         """No call makes a field: say which ones an administrator adds."""

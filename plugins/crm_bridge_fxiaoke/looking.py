@@ -100,12 +100,16 @@ class Looking:
                 yield self._alone(ref)
 
     def twin(self, record: Record) -> RecordRef | None:
-        """The one live record that holds all that a remake of this snapshot was given."""
+        """The oldest live record that holds all that a remake of this snapshot was given."""
+        return next(iter(self.twins(record)), None)
+
+    def twins(self, record: Record) -> list[RecordRef]:
+        """Every live record that holds all of that, oldest first."""
         fields = self._describes.fields(record.ref.kind)
         given, _ = remade(record, fields)
         # The first creation time is written to the second life: nothing else has both.
         if not given.get("name") or not given.get("create_time"):
-            return None
+            return []
         where = [
             matching("create_time", "EQ", str(given["create_time"])),
             matching("name", "EQ", given["name"]),
@@ -119,7 +123,7 @@ class Looking:
             and (record.changed_at is None or twin.changed_at is None
                  or twin.changed_at > record.changed_at)
         ]  # fmt: skip
-        return found[0].ref if len(found) == 1 else None
+        return [twin.ref for twin in sorted(found, key=lambda one: (str(one.changed_at), one.ref))]
 
     def made_along(self, record: Record) -> Outcome | None:
         """The money account that the platform made by itself with an account that is made anew.

@@ -145,7 +145,15 @@ class Schema:
 
     def _class(self, kind: str, sensitivity: str) -> list[PropertyDef]:
         query = [("archived", "false"), ("dataSensitivity", sensitivity)]
-        return list(_definitions(self.ask("properties", (kind,), query, None)))
+        found = list(_definitions(self.ask("properties", (kind,), query, None)))
+        telling = {"hs_object_id", *object_type(kind).shown}
+        if sensitivity == SENSITIVITIES[0] and not telling <= {one.name for one in found}:
+            # The answer names no kind: without this the list of another would be taken for it.
+            raise Unreachable(
+                f"HubSpot's list of the properties of {kind} lacks what every such list has.",
+                answered=True,
+            )
+        return found
 
     def custom(self) -> tuple[CustomKind, ...]:
         """The portal's custom objects; none where the token may not see them."""

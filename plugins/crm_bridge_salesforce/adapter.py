@@ -235,14 +235,26 @@ class SalesforceAdapter(Adapter):
 
         Without that field only records count that this user made after the snapshot was taken.
         """
-        kind = self._schema.kind(record.ref.kind)
+        return next(iter(self.twins([record]).get(record.ref, ())), None)
+
+    def twins(self, records: Sequence[Record]) -> Mapping[RecordRef, Sequence[RecordRef]]:
+        """As `twin`, oldest first; nothing but that field tells one record from its like."""
+        found: dict[RecordRef, list[RecordRef]] = {}
+        for name in {record.ref.kind for record in records}:
+            kind, some = self._schema.kind(name), [r for r in records if r.ref.kind == name]
+            if ORIGIN not in kind.fields:
+                found.update({record.ref: self._alike(kind, record) for record in some})
+                continue
+            by_id = {record.ref.id: record.ref for record in some}
+            where = [soql.clause(Condition(ORIGIN, "in", list(by_id)), kind.types)]
+            for row in self._reader.rows(soql.query(["Id", ORIGIN], kind.name, where)):
+                ref = RecordRef(self.crm, kind.name, ids.whole(row["Id"]))
+                found.setdefault(by_id[str(row[ORIGIN])], []).append(ref)
+        return {ref: sorted(some) for ref, some in found.items()}
+
+    def _alike(self, kind: Kind, record: Record) -> list[RecordRef]:
+        """Records that hold all that a remake sets, made by us since the snapshot was taken."""
         given, _ = settable(kind, record)
-        if ORIGIN in kind.fields:
-            query = soql.query(
-                ["Id"], kind.name, [soql.clause(Condition(ORIGIN, "=", record.ref.id), kind.types)]
-            )
-            found = [ids.whole(row["Id"]) for row in self._reader.rows(query)]
-            return RecordRef(self.crm, kind.name, found[0]) if found else None
         since = moment(record.fields.get("SystemModstamp"))
         where = [Condition("CreatedById", "=", self._who())] if "CreatedById" in kind.fields else []
         if since is not None and "CreatedDate" in kind.fields:
@@ -251,12 +263,11 @@ class SalesforceAdapter(Adapter):
         where += [
             Condition(n, "=", given[n]) for n in telling[:6] if kind.fields[n].type != "textarea"
         ]
-        made = (
-            (str(r.fields.get("CreatedDate")), r.ref)
+        return [
+            r.ref
             for r in self.find(kind.name, where)
             if r.ref != record.ref and all(r.fields.get(n) == v for n, v in given.items())
-        )
-        return min(made, default=("", None))[1]
+        ]
 
     def prepare(self) -> Iterable[Finding]:
         """Say which marker fields are missing; an administrator makes them, field by field."""

@@ -293,6 +293,8 @@ def judge(
         due = sum(one not in scene.before for one in scene.after)
         if len(others) > due + scene.count * (point.kind == "doubled"):
             wrong.append(f"{len(others)} records were made, and {due} are due")
+        if len(others) > due and not first.code and not last.code:
+            wrong.append(f"{len(others)} records were made, {due} are due, and nobody was told")
         if remade == scene.count and len(others) < due:
             wrong.append(f"{len(others)} records were made, and {due} are due")
     elif others:
@@ -346,10 +348,18 @@ def _wire(scene: Scene, point: Point, folder: Path, since: int) -> list[str]:
     known = {line["run"] for line in events if line["ev"] == "plan"}
     mine = [line for line in events if line["run"] in known]
     kinds = {scene.ground.kind}
-    if scene.verb != "remake":  # what was made is looked for by its marks, and not by its old id
-        wrong += order([line for line in mine if line["kind"] in kinds])
+    wrong += order([line for line in mine if line["kind"] in kinds])
     last = max((line["n"] for line in events if line["ev"] == "plan"), default=0)
     mine = [line for line in mine if line["n"] >= last]
+    sent = len({(line["at"], line["batch"]) for line in mine if line["ev"] == "send"})
+    arrived = sum(line["write"] for line in log)
+    # Not by their old ids: a record that is made anew is not named by it on the wire. At a death as
+    # many lanes may be under way as there are records.
+    died = scene.count if point.kind in KILLS else 0
+    least = sent - died - (point.kind == "not_arrived")
+    most = sent + died + (point.kind == "doubled")
+    if scene.verb == "remake" and not least <= arrived <= most:
+        wrong.append(f"{arrived} writes on the wire, {sent} sends in the journal")
     sends = Counter(line["id"] for line in mine if line["ev"] == "send")
     intents = Counter(line["id"] for line in mine if line["ev"] == "intent")
     asked = Counter(id_ for line in log if line["write"] for id_ in set(line["ids"]))

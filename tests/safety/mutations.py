@@ -203,9 +203,9 @@ MUTATIONS = (
     ),
     Mutation(
         "make anew without a look",
-        "crm_bridge/engine/verify.py",
-        "        if twin is not None:\n            item.answer",
-        "        if twin is not None and not can_tell:\n            item.answer",
+        "crm_bridge/engine/send.py",
+        "            if (twin := made.get(item.ref)) is not None and item.answer is not None:\n",
+        "            if (twin := None) is not None and item.answer is not None:\n",
         _core("test_a_remake_whose_answer_was_lost_is_found_and_not_made_twice"),
     ),
     Mutation(

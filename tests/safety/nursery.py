@@ -7,6 +7,7 @@ JSON object a line, and answers in kind.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 SIGKILLED = -signal.SIGKILL
+
+_LOADED: set[str] = set()
+"""Modules that the parent has, and its children need not load."""
 
 CLIENTS = {
     "simple-salesforce": "simple_salesforce",
@@ -88,7 +92,7 @@ class Nursery:
 
     def wait(self, folder: Path, pid: int, stem: str) -> Ended:
         """Wait until it has ended."""
-        self._say({"wait": pid})
+        self._say({"wait": pid, "loaded": str(folder / f"{stem}.loaded")})
         code = int(self._hear()["code"])
         out, err = (folder / f"{stem}.{end}" for end in ("out", "err"))
         return Ended(code, out.read_text("utf-8", "replace"), err.read_text("utf-8", "replace"))
@@ -122,17 +126,39 @@ def _serve() -> None:
     for vendor in registry.vendors(ours_only=True):
         for client in getattr(registry.adapter_class(vendor), "clients", ()):
             import_module(CLIENTS.get(client, client))
+    # Imported in a way of its own: it asks for a database driver that nobody needs.
+    from crm_bridge_zoho.sdk import library
+
+    library()
     print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
+        _LOADED.clear()
+        _LOADED.update(sys.modules)
         if "wait" in order:
             _, status = os.waitpid(order["wait"], 0)
+            _learn(order["loaded"])
             print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)
             continue
         pid = os.fork()
         if pid == 0:
             _child(order)
         print(json.dumps({"pid": pid}), flush=True)
+
+
+def _learn(loaded: str) -> None:
+    """Load what a child that came to its end had to load, so that the next one finds it here."""
+    with contextlib.suppress(OSError):
+        names = Path(loaded).read_text().split()
+        os.unlink(loaded)
+        broken: set[str] = set()
+        for name in names:
+            if name.partition(".")[0] in broken:
+                continue
+            try:
+                import_module(name)
+            except Exception:
+                broken.add(name.partition(".")[0])
 
 
 def _child(order: dict[str, Any]) -> None:
@@ -163,6 +189,10 @@ def _child(order: dict[str, Any]) -> None:
 
         traceback.print_exc()
     finally:
+        new = [name for name in list(sys.modules) if name not in _LOADED]
+        if new:
+            with contextlib.suppress(OSError):  # a full disk may be what is tried
+                Path(f"{order['stem']}.loaded").write_text("\n".join(new))
         os._exit(code)
 
 

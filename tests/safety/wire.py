@@ -50,7 +50,7 @@ class Wire:
 
     Attributes:
         at: The number of the request that goes wrong, from 1; 0 for none.
-        kind: What goes wrong with it.
+        kind: What goes wrong with it; nothing where it is empty.
         victim: The process that a kill is for.
         passed: Every request so far.
         late: Seconds after which a ghost arrives.
@@ -125,7 +125,7 @@ class Wire:
         with self._lock:
             passed = Passed(len(self.passed) + 1, request.split(b"\r\n", 1)[0].decode("latin-1"))
             self.passed.append(passed)
-            strikes = passed.n == self.at and not self.struck
+            strikes = bool(self.kind) and passed.n == self.at and not self.struck
             self.struck = self.struck or strikes
         if self.on_request is not None:
             self.on_request(passed.n)
