@@ -61,12 +61,12 @@ class Answer:
     credits: int | None = None
 
     def rows(self, key: str) -> list[Mapping[str, Any]]:
-        """The rows under a key; none where the answer has none.
+        """The rows under a key; none where the answer has no body, as a 204 for nothing found.
 
         Raises:
-            Unreachable: What stands there is no list of objects.
+            Unreachable: What stands there is no list of objects, or it is the answer to something else.
         """
-        rows = self.body.get(key, [])
+        rows = self.body.get(key, None if self.body else [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Unreachable(f"{TITLE} answered without the rows that were due.", answered=True)
         return rows
