@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 
@@ -301,6 +303,14 @@ def save(plan: Plan, path: str | Path) -> None:
         ) from None
 
 
+def _opened(path: Path) -> IO[bytes]:
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no plain file")
+    return os.fdopen(handle, "rb")
+
+
 def _broken(path: Path, why: str) -> PlanBlocked:
     return PlanBlocked(
         f"{path} is not a plan as it was saved: {why}.", detail="Make the plan anew.", code="stale"
@@ -315,9 +325,9 @@ def load(path: str | Path) -> Plan:
         SettingsError: It cannot be read at all.
     """
     path = Path(path)
-    index: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    index: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             first = file.readline(MAX_LINE)
             head = strict_json(first) if first.startswith(b'{"version"') else None
             if not isinstance(head, dict) or "digest" not in head:
@@ -335,7 +345,9 @@ def load(path: str | Path) -> Plan:
                     continue
                 of, number, _ = value
                 digest.update(line[:-1])
-                index.setdefault((of, number), []).append((file.tell() - len(line), len(line)))
+                index.setdefault((of, number), []).append(
+                    (file.tell() - len(line), hashlib.sha256(line).digest())
+                )
             if end is None:
                 raise _broken(path, "its end is missing")
             if not digest.hexdigest() == claimed == end:
@@ -347,10 +359,13 @@ def load(path: str | Path) -> Plan:
 
     def pages(of: str, number: int) -> Callable[[], Iterator[list[Any]]]:
         def walk() -> Iterator[list[Any]]:
-            with path.open("rb") as file:
-                for start, size in index.get((of, number), ()):
+            with _opened(path) as file:
+                for start, sealed in index.get((of, number), ()):
                     file.seek(start)
-                    yield unpack(file.read(size))[2]
+                    line = file.readline(MAX_LINE)
+                    if hashlib.sha256(line).digest() != sealed:
+                        raise _broken(path, "it was changed after its seal was looked at")
+                    yield unpack(line)[2]
 
         return walk
 

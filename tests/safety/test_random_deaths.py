@@ -40,7 +40,7 @@ def test_killed_at_a_random_moment(
 
 
 def killed(
-    vendor: str, records: int, moments: int, folder: Path, first: int = 1
+    vendor: str, records: int, moments: int, folder: Path, begin: int = 1
 ) -> Iterator[tuple[str, list[str]]]:
     """Kill a run at each of so many random moments, and resume it once; what was violated."""
     chance = random.Random(f"{vendor} {records}")
@@ -53,7 +53,7 @@ def killed(
         scene.prepare()
         for number in range(1, moments + 1):
             at, late = chance.randint(2, scene.requests), chance.random() * 0.05
-            if number < first:
+            if number < begin:
                 continue
             place = fresh(folder, "killed")
             words = scene.set_the_stage(place)
