@@ -19,6 +19,7 @@ from crm_bridge.clock import steady
 from crm_bridge.errors import BridgeError, Busy, Unauthorized, Unreachable
 from crm_bridge.model.abilities import Rate
 from crm_bridge.model.records import RecordRef
+from crm_bridge.secrets import own_folder
 from crm_bridge.transport import departing
 
 T = TypeVar("T")
@@ -117,7 +118,7 @@ class _Pace:
             yield
             return
         if self._turnstile < 0:
-            self.place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            own_folder(self.place.parent)
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._turnstile = os.open(self.place.with_suffix(".turn"), flags, 0o600)
         fcntl.flock(self._turnstile, fcntl.LOCK_EX)

@@ -117,3 +117,11 @@ def _from_keyring(rest: str) -> str:
             detail=f"Run: keyring set {service} {user}",
         )
     return str(value)
+
+
+def own_folder(folder: Path) -> Path:
+    """Make a folder, and those above it that are missing, for its owner alone, whatever the umask."""
+    for missing in reversed([folder, *folder.parents]):
+        if not missing.exists():
+            missing.mkdir(mode=0o700, exist_ok=True)
+    return folder

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from crm_bridge.errors import PlanBlocked, SettingsError, Unreachable
+from crm_bridge.secrets import own_folder
 
 if TYPE_CHECKING:
     import requests
@@ -419,7 +420,7 @@ class TokenFile:
             import platformdirs
 
             folder = Path(platformdirs.user_cache_dir("crm-bridge")) / "tokens"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_folder(folder)
         name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:32]
         self.path = folder / f"{name}.json"
 

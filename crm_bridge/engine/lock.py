@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from typing import Any, Self
 
 from crm_bridge.clock import steady
 from crm_bridge.errors import PlanBlocked
+from crm_bridge.secrets import own_folder
 
 
 def lock_folder() -> Path:
@@ -69,12 +71,10 @@ class OrgLock:
                 is told (code `locked`).
         """
         folder = folder or lock_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_folder(folder)
         name = hashlib.sha256(f"{vendor}\0{org}".encode()).hexdigest()[:24]
         lock = cls(folder / f"{vendor}-{name}.lock", lease, run, journal, clock)
-        lock._handle = os.open(
-            lock.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
+        lock._handle = _opened(lock.path)
         try:
             fcntl.flock(lock._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -93,8 +93,10 @@ class OrgLock:
                 detail="Its lease has not run out yet; wait, then apply again.",
                 code="locked",
             )
-        other = last.get("unfinished") or {}
-        if other and other.get("journal") != journal and os.path.exists(other.get("journal", "")):
+        left = last.get("unfinished")
+        other = left if isinstance(left, dict) else {}
+        theirs = str(other.get("journal", ""))
+        if theirs and theirs != journal and os.path.exists(theirs):
             os.close(lock._handle)
             raise PlanBlocked(
                 f"run {other.get('run')} on {vendor} org {org} is unfinished, in another journal "
@@ -150,10 +152,10 @@ class OrgLock:
         self._handle = -1
 
     def _read(self) -> dict[str, Any]:
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(ValueError, TypeError, OverflowError, OSError):
             value = json.loads(os.pread(self._handle, 65536, 0) or b"{}")
             if isinstance(value, dict):
-                return value
+                return {**value, "epoch": int(value.get("epoch", 0)), "until": _seconds(value)}
         return {}
 
     def _write(
@@ -174,6 +176,28 @@ class OrgLock:
         os.pwrite(self._handle, data, 0)
         os.ftruncate(self._handle, len(data))
         os.fsync(self._handle)
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o600)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return handle
+        os.close(handle)
+        why = "it is no plain file"
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise PlanBlocked(
+        f"the lock {path} cannot be taken: {why}.",
+        detail="Nothing was sent. Take away what lies there, and look who put it there.",
+        code="locked",
+    )
+
+
+def _seconds(value: Mapping[str, Any]) -> float:
+    until = value.get("until", 0)
+    return float(until) if isinstance(until, (int, float)) else 0.0
 
 
 def _alive_elsewhere(last: Mapping[str, Any], lease: float) -> bool:

@@ -67,9 +67,9 @@ MUTATIONS = (
     Mutation(
         "retry a write",
         "crm_bridge/guard.py",
-        "        return self._once(call, interface, last_look)",
-        "        try:\n            return self._once(call, interface, last_look)\n"
-        "        except Unreachable:\n            return self._once(call, interface)",
+        "        return self._once(leave, interface, last_look)",
+        "        try:\n            return self._once(leave, interface, last_look)\n"
+        "        except Unreachable:\n            return self._once(leave, interface)",
         "tests/unit/test_guard.py::test_a_write_is_never_sent_again_in_doubt",
     ),
     Mutation(
@@ -117,8 +117,8 @@ MUTATIONS = (
     Mutation(
         "ignore unfinished runs of other journals",
         "crm_bridge/engine/lock.py",
-        '        if other and other.get("journal") != journal',
-        "        if not lock and other",
+        "        if theirs and theirs != journal and os.path.exists(theirs):",
+        "        if theirs and lock is None:",
         _core("test_an_unfinished_run_of_another_journal_is_finished_there_first"),
     ),
     Mutation(
@@ -243,6 +243,34 @@ MUTATIONS = (
         "        if chain.link(previous, columns, body) != digest:",
         "        if n < 0:",
         _core("test_an_edited_entry_is_found_out_when_the_journal_is_opened_and_checked"),
+    ),
+    Mutation(
+        "send what passed its last look before a sleep",
+        "crm_bridge/transport.py",
+        "    if check is not None:\n        check()",
+        "    if check is not None:\n        pass",
+        "tests/unit/test_transport.py::test_nothing_leaves_once_it_may_not_though_the_connection_stands",
+    ),
+    Mutation(
+        "give up what was lost twice",
+        "crm_bridge/engine/run.py",
+        "or outcome.verdict is Verdict.PENDING or bool(lost)",
+        "or outcome.verdict is Verdict.PENDING",
+        _core("test_what_was_lost_twice_or_never_reached_anybody_is_taken_up_by_a_resume"),
+    ),
+    Mutation(
+        "believe that nothing is there at the first look",
+        "crm_bridge/engine/keep.py",
+        "connected.read_surely(refs)",
+        "connected.read(refs)",
+        _core("test_that_there_is_no_trace_of_a_record_is_believed_at_the_second_look"),
+    ),
+    Mutation(
+        "never look whether a remake was doubled",
+        "crm_bridge/engine/anew.py",
+        "        self._remember(made)\n        self._told_once(made)\n",
+        "        self._remember(made)\n",
+        _core("test_a_remake_that_was_doubled_on_the_way_is_told"),
     ),
     Mutation(
         "purge without the text",

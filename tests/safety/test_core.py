@@ -18,6 +18,7 @@ from crm_bridge.errors import BridgeError, JournalError, PlanBlocked, Unreachabl
 from crm_bridge.journal.connection import Connection
 from crm_bridge.journal.pages import Frame
 from crm_bridge.journal.store import Entry, Journal
+from crm_bridge.model.records import State
 from crm_bridge.model.results import Outcome, Verdict, done
 from crm_bridge.testing.memory import MemoryAdapter
 from crm_bridge.testing.world import Tenant, World
@@ -492,3 +493,74 @@ def test_an_edited_entry_is_found_out_when_the_journal_is_opened_and_checked(
     assert not open_bridge().check_journal().ok
     with pytest.raises(BridgeError):
         open_bridge().runs()
+
+
+@pytest.mark.parametrize("fault", ["cut_before", "unwell", "not_sent", "expired"])
+def test_what_was_lost_twice_or_never_reached_anybody_is_taken_up_by_a_resume(
+    world: World, bridge: Bridge, fault: str
+) -> None:
+    some = leads(world, 3)
+    plan = bridge.plan("delete", some, **WHY)
+    world.trouble("mem", fault, on="write", times=40)
+    first = bridge.apply(plan)
+    assert not first.ok
+    assert all(state(world, ref) == "live" for ref in some)
+    world["mem"].faults.clear()
+    assert bridge.resume(first.run).ok
+    assert all(state(world, ref) == "deleted" for ref in some)
+    assert order(list(bridge.export_journal())) == []
+
+
+def test_that_there_is_no_trace_of_a_record_is_believed_at_the_second_look(
+    world: World, bridge: Bridge
+) -> None:
+    """An empty answer names nobody: it may be the answer to something else."""
+    some = leads(world, 2)
+    bridge.apply(bridge.plan("delete", some, **WHY))
+    read, empty = MemoryAdapter.read, []
+
+    def astray(self: MemoryAdapter, batch: Any) -> Any:
+        found = list(read(self, batch))
+        if not empty:
+            empty.append(True)
+            return [dataclasses.replace(r, state=State.GONE, fields={}, evidence="") for r in found]
+        return found
+
+    purge = bridge.plan("purge", some, **WHY)
+    with patch.object(MemoryAdapter, "read", astray):
+        receipt = bridge.apply(purge, confirm=purge.confirm)
+    assert receipt.counts[Verdict.DONE] == 2
+    assert all(state(world, ref) == "gone" for ref in some)
+
+
+def test_a_remake_that_was_doubled_on_the_way_is_told(world: World, bridge: Bridge) -> None:
+    some = leads(world, 2)
+    first = bridge.apply(bridge.plan("delete", some, **WHY))
+    purge = bridge.plan("purge", some, **WHY)
+    bridge.apply(purge, confirm=purge.confirm)
+    request = Tenant.request
+
+    def doubled(tenant: Tenant, token: int, verb: str, *args: Any, **more: Any) -> Any:
+        if verb == "create":
+            request(tenant, token, verb, *args, **more)
+        return request(tenant, token, verb, *args, **more)
+
+    with patch.object(Tenant, "request", doubled):
+        receipt = bridge.apply(bridge.plan("restore", first, remake=True))
+    assert code_of(receipt) == 3
+    assert {o.problem.code for o in receipt.outcomes if o.problem} == {"doubled"}
+
+
+def test_a_remake_is_looked_for_before_it_is_sent_again(world: World, bridge: Bridge) -> None:
+    some = leads(world, 2)
+    first = bridge.apply(bridge.plan("delete", some, **WHY))
+    purge = bridge.plan("purge", some, **WHY)
+    bridge.apply(purge, confirm=purge.confirm)
+    world.trouble("mem", "cut_before", on="create")
+    receipt = bridge.apply(bridge.plan("restore", first, remake=True))
+    assert receipt.ok
+    events = [line for line in bridge.export_journal() if line["run"] == receipt.run]
+    assert order(events) == []
+    mine = [line["ev"] for line in events if line["id"] == id_of(some[0])]
+    assert mine.count("intent") == 2
+    assert "readback" in mine[mine.index("outcome") : len(mine) - mine[::-1].index("intent")]

@@ -23,6 +23,7 @@ from crm_bridge.transport import (
     check_host,
     date_of,
     deadline,
+    departing,
     network_errors,
 )
 
@@ -455,3 +456,19 @@ def test_certificates_and_host_names_are_checked_and_keys_are_not_logged() -> No
     assert context.check_hostname
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.keylog_filename is None
+
+
+def test_nothing_leaves_once_it_may_not_though_the_connection_stands(serve):
+    server, asked = serve(OK), []
+
+    def check() -> None:
+        asked.append(True)
+        raise LookupError("asleep")
+
+    with session() as one:
+        assert one.get(server.url).status_code == 200
+        with departing(check), pytest.raises(LookupError):
+            one.delete(f"{server.url}/Lead/1")
+        assert one.get(server.url).status_code == 200
+    assert asked == [True]
+    assert not [line for line in server.lines if line.startswith("DELETE")]
