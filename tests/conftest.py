@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from crm_bridge.bridge import Bridge
 from crm_bridge.config import BridgeSettings, Config
@@ -14,6 +15,10 @@ from crm_bridge.engine.review import Review
 from crm_bridge.registry import Registry
 from crm_bridge.testing import memory
 from crm_bridge.testing.world import World
+
+# Nothing here is timed: a busy machine is no fault of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -41,6 +41,7 @@ class Connected:
     lanes: Lanes
     seen_at: float = 0.0
     _undos: dict[tuple[str, State | None], Undo] = field(default_factory=dict)
+    _marks: dict[str, tuple[tuple[State, Mapping[str, Any]], ...]] = field(default_factory=dict)
 
     def undo(self, kind: str, state: State | None) -> Undo:
         """The best way back of a kind from a state, by this account's own table."""
@@ -53,7 +54,10 @@ class Connected:
         """The record with its state by marks: fields decide where the vendor has no such state."""
         if record.state is not State.LIVE:
             return record
-        state = state_by_marks(record, self.profile)
+        kind = record.ref.kind
+        if kind not in self._marks:
+            self._marks[kind] = marks_of(kind, self.profile)
+        state = state_by_marks(record, self._marks[kind])
         return record if state is None else dataclasses.replace(record, state=state)
 
     def batches(self, refs: Iterable[RecordRef]) -> Iterator[Batch]:
@@ -144,15 +148,23 @@ def spelled_kind(adapter: Adapter, crm: str, kind: str) -> str:
         ) from None
 
 
-def state_by_marks(record: Record, profile: Profile) -> State | None:
-    """The state that the marker fields tell; None where they tell none. A lock never decides."""
+def marks_of(kind: str, profile: Profile) -> tuple[tuple[State, Mapping[str, Any]], ...]:
+    """The states that fields of this kind can mark, each with its fields. A lock never decides."""
+    found: list[tuple[State, Mapping[str, Any]]] = []
     for operation, state in ((Operation.VOID, State.VOIDED), (Operation.ARCHIVE, State.ARCHIVED)):
-        marks = {
-            name: value
-            for name, value in profile.marks_for(record.ref.kind, operation).items()
-            if name != profile.lock
-        }
-        if marks and all(same(record.fields.get(n), v) for n, v in marks.items()):
+        marks = dict(profile.marks_for(kind, operation))
+        marks.pop(profile.lock, None)
+        if marks:
+            found.append((state, marks))
+    return tuple(found)
+
+
+def state_by_marks(
+    record: Record, marks: Sequence[tuple[State, Mapping[str, Any]]]
+) -> State | None:
+    """The state that the marker fields tell; None where they tell none."""
+    for state, fields in marks:
+        if all(same(record.fields.get(name), value) for name, value in fields.items()):
             return state
     return None
 

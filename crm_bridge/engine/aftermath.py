@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from crm_bridge.engine import beside
@@ -36,14 +37,16 @@ class Aftermath:
         self._renames = renames
         self._connected: Connected = street.connected
 
-    def conclude(self, phases: Sequence[Phase], items: Sequence[Item]) -> None:
-        """Give each item that got through its outcome."""
+    def conclude(
+        self, phases: Sequence[Phase], items: Sequence[Item], now: datetime | None = None
+    ) -> None:
+        """Give each item that got through its outcome, dated by the vendor's clock where `now` tells it."""
         last = phases[-1]
         for item in items:
             if item.hung:
                 self._street.hung.append(item)
             if item.outcome is None:
-                item.outcome = went_through(item, last)
+                item.outcome = went_through(item, last, self._connected, now)
         done = [i for i in items if i.outcome is not None and i.outcome.verdict is Verdict.DONE]
         if self._plan.operation is not Operation.RESTORE:
             self._went_along([i for i in done if i.followers])

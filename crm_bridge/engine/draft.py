@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
 from math import ceil
 from typing import Any
 
@@ -32,6 +33,7 @@ from crm_bridge.engine.plan import (
     step_findings,
     steps_of,
     touch_findings,
+    way,
 )
 from crm_bridge.engine.planfile import sealed, settled_of, settled_row, target_of, target_row
 from crm_bridge.engine.restore import Source
@@ -106,6 +108,7 @@ class _Draft:
     weight: Weight = field(default_factory=Weight)
     protect: dict[str, Protection] = field(default_factory=dict)
     held: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
+    ways: dict[str, Callable[[str, State], Way | None]] = field(default_factory=dict)
 
     def settle(self, connected: Connected, outcome: Outcome) -> None:
         """Note a target whose verdict is known already."""
@@ -179,6 +182,7 @@ def make_plan(
     for crm in selection.crms:
         connected = accounts.connected(crm)
         draft.protect[crm] = _protection(connected)
+        draft.ways[crm] = cache(partial(way, connected.profile, wish.operation))
         if _beyond_today(draft, connected, selection.of(crm)):
             continue
         for refs in selection.of(crm).values():
@@ -318,7 +322,7 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
         operations = {row.operation for row in rows}
         blockers = draft.book.blockers(connected, operations, [r.ref for r, _ in some])
         gone: list[RecordRef] = []
-        for record, way in some:
+        for record, chosen in some:
             ref = record.ref
             outcome = settled.get(ref)
             if outcome is None and (by := blockers.get(ref.id)) is not None:
@@ -326,7 +330,7 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
             if outcome is not None:
                 draft.settle(connected, outcome)
                 continue
-            draft.go(way, Target(ref, record.fingerprint(profile.vendor_set), way.evidence))
+            draft.go(chosen, Target(ref, record.fingerprint(profile.vendor_set), chosen.evidence))
             draft.weight.add(record, profile.measures)
             gone.append(ref)
         draft.book.reach(connected, operations, gone)
@@ -346,7 +350,8 @@ def _judged(
     why = held.get((record.ref.kind, record.ref.id))
     if why is not None:
         return skipped(record.ref, "held", why)
-    return judge(draft.wish.operation, record, connected.profile, known)
+    ways = draft.ways[connected.crm]
+    return judge(draft.wish.operation, record, connected.profile, known, ways)
 
 
 def _known(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> Mapping[str, Known]:

@@ -81,6 +81,8 @@ def _write_down(
     tried: Mapping[RecordRef, Outcome | None],
 ) -> None:
     """This read is the read-back of what an earlier part of the run left in doubt."""
+    if not tried:
+        return
     pages: dict[tuple[int, int], list[Item]] = {}
     for item in items:
         if item.ref in tried:
@@ -185,8 +187,10 @@ def _made_before(
     tried: Mapping[RecordRef, Outcome | None],
 ) -> Mapping[str, RecordRef]:
     """Old ids of what an earlier part of the run made anew, and wrote down, to the new records."""
+    if not tried or phases[-1].what != "create":
+        return {}
     doubtful = [item.ref for item in items if item.ref in tried]
-    if not doubtful or phases[-1].what != "create":
+    if not doubtful:
         return {}
     org = connected.account.org
     return journal.remade(org, doubtful[0].kind, [ref.id for ref in doubtful])

@@ -69,7 +69,8 @@ class Lanes:
         self, call: Callable[[T], R], items: Iterable[T]
     ) -> Iterator[tuple[T, R | BaseException]]:
         """Make a call for each item; yields (item, result or what was raised), as they come."""
-        yield from self.serve(call, items, lambda ask: ask.granted())
+        for some in self.serve(call, items, lambda ask: ask.granted()):
+            yield from some
 
     def serve(
         self,
@@ -77,8 +78,11 @@ class Lanes:
         items: Iterable[T],
         answer: Callable[[Ask[Any]], None],
         asks: bool = False,
-    ) -> Iterator[tuple[T, R | BaseException]]:
-        """As `each`; what lanes ask of the main thread is answered by `answer`, in this thread.
+    ) -> Iterator[list[tuple[T, R | BaseException]]]:
+        """As `each`, all that is there at once; lanes' questions are answered by `answer`, in this thread.
+
+        The caller may write down together what came together: with a slow vendor that is one answer
+        at a time, with a quick one several.
 
         Args:
             call: Called in a lane with the item, and with a function that sends an `Ask` where `asks`.
@@ -108,11 +112,19 @@ class Lanes:
                 if self.beat is not None:
                     self.beat()
                 continue
-            if isinstance(got, Ask):
-                answer(got)
-                continue
-            left -= 1
-            yield got
+            came: list[tuple[T, R | BaseException]] = []
+            while True:
+                if isinstance(got, Ask):
+                    answer(got)
+                else:
+                    came.append(got)
+                try:
+                    got = done.get_nowait()
+                except queue.Empty:
+                    break
+            left -= len(came)
+            if came:
+                yield came
 
     def close(self) -> None:
         """Let the threads go."""

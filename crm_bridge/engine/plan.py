@@ -6,7 +6,7 @@ Each record's state walks the vendor's table. Nothing here calls anybody, and on
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
@@ -150,7 +150,11 @@ def lasting(row: Capability, profile: Profile, kind: str) -> bool:
 
 
 def judge(
-    operation: Operation, record: Record, profile: Profile, known: Known | None = None
+    operation: Operation,
+    record: Record,
+    profile: Profile,
+    known: Known | None = None,
+    ways: Callable[[str, State], Way | None] | None = None,
 ) -> Way | Outcome:
     """Which way a record goes, or which verdict it has already.
 
@@ -159,6 +163,7 @@ def judge(
         record: As it was read, its state judged by marks.
         profile: The account's own table.
         known: What the journal knows of it.
+        ways: Tells `way` for a kind and a state, where it is asked of many records.
     """
     ref, state, evidence = record.ref, record.state, ""
     if record.unreadable:
@@ -180,10 +185,10 @@ def judge(
         return failed(ref, "in_bin", f"it is in the bin of {profile.title}; restore it first.")
     if record.locked:
         return skipped(ref, "locked", f"somebody locked it in {profile.title}; unlock it first.")
-    found = way(profile, operation, record.ref.kind, state)
+    found = ways(ref.kind, state) if ways else way(profile, operation, ref.kind, state)
     if found is None:
         return skipped(ref, *_no(operation, profile, ref.kind, state))
-    return dataclasses.replace(found, evidence=evidence)
+    return dataclasses.replace(found, evidence=evidence) if evidence else found
 
 
 def _gone(operation: Operation, record: Record, profile: Profile, known: Known | None) -> Outcome:

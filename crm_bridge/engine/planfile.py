@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from crm_bridge.engine.spool import Rows, paged
+from crm_bridge.engine.spool import Rows, encoded, paged
 from crm_bridge.errors import PlanBlocked, SettingsError
 from crm_bridge.model.abilities import Capability, CascadeRule, Operation, Undo
 from crm_bridge.model.exact import StrangeAnswer, pack, strict_json, unpack
@@ -53,6 +53,8 @@ def target_of(crm: str, kind: str) -> Callable[[list[Any]], Target]:
     """The inverse of `target_row`, for one step."""
 
     def decode(row: list[Any]) -> Target:
+        if len(row) == 2:
+            return Target(RecordRef(crm, kind, row[0]), row[1])
         id_, fingerprint, evidence, source, without = (
             [*row, "", "", ()][:5] if len(row) < 5 else row
         )
@@ -70,9 +72,10 @@ def outcome_row(outcome: Outcome) -> list[Any]:
             outcome.problem.vendor_code,
             outcome.problem.request_id,
         ]
-    for name in ("evidence", "link"):
-        if value := getattr(outcome, name):
-            rest[name] = value
+    if outcome.evidence:
+        rest["evidence"] = outcome.evidence
+    if outcome.link:
+        rest["link"] = outcome.link
     if outcome.undo:
         rest["undo"] = outcome.undo.value
     if outcome.recoverable_until:
@@ -178,8 +181,8 @@ def pages_of(plan: Plan) -> Iterator[tuple[str, int, list[Any]]]:
     """The pages of a plan's records: (of, number, rows), in a fixed order."""
     for number, step in enumerate(plan.steps):
         if step.after is None:
-            for some in paged(step.targets):
-                yield "step", number, [target_row(t) for t in some]
+            for rows in encoded(step.targets, target_row):
+                yield "step", number, rows
     for number, touch in enumerate(plan.touches):
         parents = iter(touch.parents)
         for refs in paged(touch.refs):

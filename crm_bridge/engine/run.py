@@ -72,15 +72,17 @@ class _Tally:
 
     counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
     left: int = 0
-    until: list[str] = field(default_factory=list)
+    until: tuple[datetime, ...] = ()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
+        moments: set[datetime] = set(self.until)
         for outcome in outcomes:
             self.counts[outcome.verdict] += 1
             self.left += unfinished(outcome)
             if outcome.recoverable_until is not None:
-                moment = outcome.recoverable_until.isoformat()
-                self.until = [min([*self.until[:1], moment]), max([*self.until[1:], moment])]
+                moments.add(outcome.recoverable_until)
+        if moments:
+            self.until = (min(moments), max(moments))
 
 
 class Run:
@@ -226,7 +228,7 @@ class Run:
         body = {
             "counts": {verdict.value: n for verdict, n in counts.items()},
             "left": self._tally.left,
-            "until": self._tally.until,
+            "until": [moment.isoformat() for moment in self._tally.until],
             "seconds": f"{seconds:.3f}",
             "calls": made,
             "halted": halted,
@@ -340,13 +342,14 @@ class Run:
             if not stale:
                 break
         after = Aftermath(street, self.plan, self.history, self._renames(street))
-        after.conclude(phases, items)
+        now = vendor_now(street.connected)
+        after.conclude(phases, items, now)
         new = {item.ref.id: item.outcome for item in items}
         pages: dict[int, list[Outcome]] = {}
         for page, targets in stretch:
             outcomes = [new.get(t.ref.id) or before[page, t.ref.id] for t in targets]
             pages[page] = [o for o in outcomes if o is not None]
-        self._verdicts(street, number, pages)
+        self._verdicts(street, number, pages, now)
 
     def _through(
         self,
@@ -420,11 +423,15 @@ class Run:
         return street.renames
 
     def _verdicts(
-        self, street: Street, number: int, pages: Mapping[int, Sequence[Outcome]]
+        self,
+        street: Street,
+        number: int,
+        pages: Mapping[int, Sequence[Outcome]],
+        now: datetime | None = None,
     ) -> None:
         """Write down what came of the records of some pages of a step."""
         connected, kind = street.connected, self.plan.steps[number].kind
-        row, now = self._chain(number)[-1].capability, vendor_now(connected)
+        row, now = self._chain(number)[-1].capability, now or vendor_now(connected)
         dates = {
             page: [dated(outcome, row, connected, now) for outcome in outcomes]
             for page, outcomes in pages.items()

@@ -200,10 +200,12 @@ def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
         lambda parcel, put: _call(street, phase, parcel, put), parcels, answer, asks=True
     )
     renew = False
-    for parcel, result in results:
-        renew = _read_answer(street, phase, parcel, result) or renew
-        street.journal.append(_outcome_entry(street, parcel))
-        street.tell("answer", len(parcel.items))
+    for came in results:
+        for parcel, result in came:
+            renew = _read_answer(street, phase, parcel, result) or renew
+        street.journal.append(*(_outcome_entry(street, parcel) for parcel, _ in came))
+        for parcel, _ in came:
+            street.tell("answer", len(parcel.items))
     if renew:
         _renew(street, login)
     for parcel in parcels:

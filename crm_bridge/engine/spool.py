@@ -48,6 +48,14 @@ class Spool(Generic[T]):
     def __len__(self) -> int:
         return self._count
 
+    def encoded(self) -> Iterator[list[Any]]:
+        """The rows as they are kept, in pages."""
+        for start, size in list(self._pages):
+            self._file.seek(start)
+            yield unpack(self._file.read(size))
+        if self._open:
+            yield [self._encode(row) for row in self._open]
+
     def __iter__(self) -> Iterator[T]:
         for start, size in list(self._pages):
             self._file.seek(start)
@@ -73,10 +81,28 @@ class Rows(Generic[T]):
     def __len__(self) -> int:
         return self._count
 
+    def encoded(self) -> Iterator[list[Any]]:
+        """The rows as they are kept, in pages."""
+        return self._pages()
+
     def __iter__(self) -> Iterator[T]:
         for page in self._pages():
             for row in page:
                 yield self._decode(row)
+
+
+def encoded(rows: Lazy[T], encode: Callable[[T], Any]) -> Iterator[list[Any]]:
+    """A sequence as pages of encoded rows; what is kept so already is not decoded for it.
+
+    Args:
+        rows: A sequence; where it is a `Spool` or `Rows`, of rows that were kept by the same `encode`.
+        encode: A row as something `pack` takes.
+    """
+    if isinstance(rows, (Spool, Rows)):
+        yield from rows.encoded()
+        return
+    for some in paged(rows):
+        yield [encode(row) for row in some]
 
 
 def paged(rows: Lazy[T], size: int = PAGE) -> Iterator[tuple[T, ...]]:

@@ -27,6 +27,7 @@ class Item:
         target: What the plan says of it.
         step: The index of the step that names its page.
         page: The number of that page.
+        ref: Its address.
         before: As it was read and kept right before it was touched.
         source: For a restore: its snapshot from the run that took it, naming the records that stand
             for old ones now.
@@ -50,6 +51,7 @@ class Item:
     target: Target
     step: int
     page: int
+    ref: RecordRef = field(init=False)
     before: Record | None = None
     source: Record | None = None
     followers: list[Snapshot] = field(default_factory=list)
@@ -68,10 +70,8 @@ class Item:
     plain: Outcome | None = None
     asked: int = -1
 
-    @property
-    def ref(self) -> RecordRef:
-        """Its address."""
-        return self.target.ref
+    def __post_init__(self) -> None:
+        self.ref = self.target.ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +191,7 @@ def dated(
     """
     undo, until = outcome.undo, outcome.recoverable_until
     if outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE:
-        undo = connected.undo(outcome.ref.kind, outcome.state or row.gives)
-        undo = Undo.NONE if row.erases else undo
+        undo = undo_after(row, connected, outcome.ref.kind, outcome.state)
         until = until_of(row, undo, now or vendor_now(connected))
     link = outcome.link
     if link is None and (undo is Undo.BY_HAND or outcome.verdict in _LINKED):
@@ -202,16 +201,38 @@ def dated(
     return dataclasses.replace(outcome, undo=undo, recoverable_until=until, link=link)
 
 
-def went_through(item: Item, last: Phase) -> Outcome:
-    """The outcome of an item that got through every phase."""
-    after, answer = item.after, item.answer
+def undo_after(row: Capability, connected: Connected, kind: str, state: State | None) -> Undo:
+    """The way back of a record that a row brought to a state."""
+    return Undo.NONE if row.erases else connected.undo(kind, state or row.gives)
+
+
+def went_through(
+    item: Item, last: Phase, connected: Connected | None = None, now: datetime | None = None
+) -> Outcome:
+    """The outcome of an item that got through every phase.
+
+    Args:
+        item: The item.
+        last: The last phase.
+        connected: The account, where the outcome is to tell its way back at once.
+        now: The vendor's clock, with `connected`.
+    """
+    after, answer, row = item.after, item.answer, last.row
     seen = after is not None and not after.unreadable
+    state = after.state if after is not None and seen else row.gives
+    undo, until = None, None
+    if connected is not None and now is not None and row.operation is not Operation.RESTORE:
+        undo = undo_after(row, connected, item.ref.kind, state)
+        until = until_of(row, undo, now)
     return Outcome(
         item.ref,
         Verdict.DONE,
-        after.state if after is not None and seen else last.row.gives,
+        state,
         "read_back" if seen else (item.evidence or "row"),
-        new_ref=answer.new_ref if answer else None,
+        None,
+        undo,
+        until,
+        answer.new_ref if answer else None,
         details=answer.details if answer else {},
     )
 

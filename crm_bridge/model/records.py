@@ -66,6 +66,11 @@ class RecordRef:
         if not _ID.fullmatch(self.id):
             raise ValueError(f"{self.id!r} is not an id")
 
+    def __hash__(self) -> int:
+        # Records of one id in two kinds or crms are rare enough to share a place; equality tells them
+        # apart, and the text keeps its hash.
+        return hash(self.id)
+
     def __str__(self) -> str:
         return f"{self.crm}:{self.kind}/{self.id}"
 
@@ -133,14 +138,14 @@ class Record:
         Returns:
             32 hexadecimal digits.
         """
-        left_out = frozenset(without)
-        # An empty value and an absent one are the same thing to every vendor we know. Said in place
-        # and not by `is_empty`: a fingerprint is taken of every field of a million records.
-        fields = {
-            k: v
-            for k, v in self.fields.items()
-            if (v or (v is not None and v != "" and v != [] and v != {})) and k not in left_out
-        }
+        # A fingerprint is taken of every field of a million records, so what need not be asked of each
+        # field is not.
+        fields = dict(self.fields)
+        for name in without:
+            fields.pop(name, None)
+        # An empty value and an absent one are the same thing to every vendor we know.
+        if not all(fields.values()):
+            fields = {k: v for k, v in fields.items() if v or not is_empty(v)}
         links = (
             sorted([link.name, str(link.other), link.label or ""] for link in self.links)
             if self.links

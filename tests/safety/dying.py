@@ -116,7 +116,8 @@ class OneLane:
 
     def each(self, call: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """As `Lanes.each`."""
-        yield from self.serve(call, items, lambda ask: ask.granted())
+        for some in self.serve(call, items, lambda ask: ask.granted()):
+            yield from some
 
     def serve(
         self,
@@ -124,7 +125,7 @@ class OneLane:
         items: Iterable[Any],
         answer: Callable[[Ask[Any]], None],
         asks: bool = False,
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Iterator[list[tuple[Any, Any]]]:
         """As `Lanes.serve`; a death is not contained."""
         for item in list(items):
             try:
@@ -133,7 +134,7 @@ class OneLane:
                 raise
             except BaseException as error:
                 result = error
-            yield item, result
+            yield [(item, result)]
 
     def close(self) -> None:
         """Nothing to let go."""
