@@ -173,6 +173,20 @@ class History:
             found.update(dict.fromkeys(written.entry.body["ids"], written.entry.body["phase"]))
         return found
 
+    def told_done(self, run: str, step: int) -> set[str]:
+        """Ids of a step of which the vendor said last that it was done, and not only begun."""
+        found: set[str] = set()
+        kind = self.plan(run).steps[step].kind
+        for written in self.journal.entries(run, ("intent", "outcome"), step=step, kind=kind):
+            body = written.entry.body
+            if written.entry.stage == "intent":
+                found.difference_update(body["ids"])
+            else:
+                found.update(
+                    id_ for id_, word, why in body["rows"] if word == "applied" and why != "pending"
+                )
+        return found
+
     def outcomes(self, run: str) -> Iterator[Outcome]:
         """Every outcome of a run, in the plan's order."""
         for _, _, outcomes in self.pages(run):

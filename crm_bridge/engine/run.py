@@ -119,9 +119,11 @@ class Run:
         self._tally = _Tally()
         self._read_at = 0.0
         self._announced: set[int] | None = None
+        self._own: set[int] | None = None
         self._halted: str | None = None
         self._opened = False
         self._asked: dict[int, dict[str, int]] = {}
+        self._told_done: dict[int, set[str]] = {}
         self._torn: list[tuple[Street, int, list[Phase]]] = []
         self._ahead = (
             Ahead(plan, self._is_announced, terms.clock, terms.read_max_age) if look_ahead else None
@@ -258,6 +260,7 @@ class Run:
         tried = self.history.tried(self.run, number) if self.resumed else {}
         if tried:
             self._asked[number] = self.history.asked(self.run, number)
+            self._told_done[number] = self.history.told_done(self.run, number)
         if self.resumed:
             self._pick_up(street, number)
         pages = self._pages(number, step)
@@ -317,6 +320,7 @@ class Run:
     ) -> None:
         items: list[Item] = []
         asked = self._asked.get(number, {})
+        told_done = self._told_done.get(number, set())
         before: dict[tuple[int, str], Outcome] = {}
         doubt: dict[RecordRef, Outcome | None] = {}
         for page, targets in stretch:
@@ -331,7 +335,9 @@ class Run:
                     last is not None and last.verdict in (Verdict.UNKNOWN, Verdict.PENDING)
                 ):
                     doubt[target.ref] = last
-                items.append(Item(target, number, page, asked=asked.get(target.ref.id, -1)))
+                item = Item(target, number, page, asked=asked.get(target.ref.id, -1))
+                item.told_done = target.ref.id in told_done
+                items.append(item)
         for _ in range(REDO):
             seen = self._ahead.take(number, stretch[0][0]) if self._ahead is not None else None
             todo = [i for i in items if i.outcome is None]
@@ -378,6 +384,7 @@ class Run:
                     announced=self._is_announced,
                     tried=doubt,
                     taken=self._taken(street, items),
+                    own=self._is_own,
                     seen=seen,
                 )
                 if self.plan.operation is Operation.RESTORE:
@@ -538,6 +545,12 @@ class Run:
                     for one in step.refs
                 )
         return mark_of(ref) in self._announced
+
+    def _is_own(self, ref: RecordRef) -> bool:
+        if self._own is None:
+            roots = [step for step in self.plan.steps if step.after is None]
+            self._own = {mark_of(one) for step in roots for one in step.refs}
+        return mark_of(ref) in self._own
 
     def _taken(self, street: Street, items: Sequence[Item]) -> set[RecordRef]:
         """Targets that this run took along already, as somebody's children."""

@@ -410,7 +410,8 @@ def _outcome_entry(street: Street, parcel: _Parcel, told_later: bool = False) ->
         word = words.get(verdict, "refused")
         if parcel.permit.sent == 0:
             word = "not_sent"
-        rows.append([item.ref.id, word, problem.code if problem else item.answer.evidence])
+        why = problem.code if problem else item.answer.evidence
+        rows.append([item.ref.id, word, "pending" if verdict is Verdict.PENDING else why])
     return street.entry(
         "outcome",
         parcel.items[0],

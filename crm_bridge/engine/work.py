@@ -29,6 +29,7 @@ class Item:
         page: The number of that page.
         ref: Its address.
         before: As it was read and kept right before it was touched.
+        kept: What an earlier part of this run kept of it, where that is more than is there now.
         source: For a restore: its snapshot from the run that took it, naming the records that stand
             for old ones now.
         followers: The children that were kept with it, each with the relation that takes it along.
@@ -46,6 +47,7 @@ class Item:
         evidence: How the vendor's answer named it: `row` where it was judged alone.
         plain: Its outcome before anything was said of differences.
         asked: The phase that an earlier part of this run intended last; -1 for none.
+        told_done: Whether the vendor said to that earlier part, last of all, that it was done.
     """
 
     target: Target
@@ -53,6 +55,7 @@ class Item:
     page: int
     ref: RecordRef = field(init=False)
     before: Record | None = None
+    kept: Record | None = None
     source: Record | None = None
     followers: list[Snapshot] = field(default_factory=list)
     start: int = 0
@@ -69,6 +72,7 @@ class Item:
     evidence: str = ""
     plain: Outcome | None = None
     asked: int = -1
+    told_done: bool = False
 
     def __post_init__(self) -> None:
         self.ref = self.target.ref
