@@ -273,6 +273,13 @@ MUTATIONS = (
         _core("test_a_remake_that_was_doubled_on_the_way_is_told"),
     ),
     Mutation(
+        "do again in a resume what was said to be done",
+        "crm_bridge/engine/keep.py",
+        "    if item.told_done:",
+        "    if item.told_done and item.source:",
+        _core("test_what_was_said_to_be_done_and_brought_back_by_others_is_not_done_again"),
+    ),
+    Mutation(
         "purge without the text",
         "crm_bridge/bridge.py",
         "        if plan.confirm is not None and confirm != plan.confirm:",

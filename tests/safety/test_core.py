@@ -564,3 +564,28 @@ def test_a_remake_is_looked_for_before_it_is_sent_again(world: World, bridge: Br
     mine = [line["ev"] for line in events if line["id"] == id_of(some[0])]
     assert mine.count("intent") == 2
     assert "readback" in mine[mine.index("outcome") : len(mine) - mine[::-1].index("intent")]
+
+
+def test_what_was_said_to_be_done_and_brought_back_by_others_is_not_done_again(
+    world: World, open_bridge: Callable[..., Bridge]
+) -> None:
+    some = leads(world, 2)
+    bridge = open_bridge()
+    plan = bridge.plan("delete", some, **WHY)
+    append = Journal.append
+
+    def died(journal: Journal, *entries: Entry) -> list[int]:
+        written = append(journal, *entries)
+        if entries and entries[0].stage == "outcome":
+            raise Died
+        return written
+
+    with patch.object(Journal, "append", died), pytest.raises(Died):
+        bridge.apply(plan)
+    bridge.close()
+    for ref in some:
+        world["mem"].restore(id_of(ref))
+    receipt = open_bridge().apply(plan)
+    assert max(Counter(writes(world)).values()) == 1
+    assert all(state(world, ref) == "live" for ref in some)
+    assert {o.problem.code for o in receipt.outcomes if o.problem} == {"not_applied"}
