@@ -180,8 +180,9 @@ class ZohoAdapter(Adapter):
 
     def abilities(self) -> Profile:
         """Fewer rows where a marker or a scope is missing; lanes and locks as the account has them."""
-        keep = tuple(row for row in PROFILE.capabilities if self._can(row))
-        profile = PROFILE.limited(keep)
+        profile = PROFILE.limited(tuple(row for row in PROFILE.capabilities if self._can(row)))
+        fitted = tuple(self._fitted(row) for row in profile.capabilities)
+        profile = dataclasses.replace(profile, capabilities=fitted)
         if self._edition in USERS and self._edition != "free":
             profile = dataclasses.replace(profile, lanes=HEAVY)
         if not self._settings.lock_archived:
@@ -238,12 +239,19 @@ class ZohoAdapter(Adapter):
     def _can(self, row: Capability) -> bool:
         """Whether this account can do what a row says."""
         if row.way == "mass":
-            return self._settings.mass_delete
+            return bool(self._settings.mass_delete)
         if row.support is Support.MARKED:
             return self._checks.markable(row.operation)
         if State.DELETED in row.takes and row.support is Support.NATIVE:
             return self._describes.bin_open()
         return True
+
+    def _fitted(self, row: Capability) -> Capability:
+        """A row as the settings fit it: from how many records on a mass delete is taken."""
+        above = self._settings.mass_delete
+        if row.way != "mass" or isinstance(above, bool):
+            return row
+        return dataclasses.replace(row, at_least=above + 1)
 
     def _environment(self, told: str) -> str:
         if is_loopback(self._urls.api):

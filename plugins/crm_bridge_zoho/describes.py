@@ -7,7 +7,7 @@ related-list-meta.html, read 2026-11-24.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -235,6 +235,16 @@ class Describes:
                     yield observed(kind, child, field.name)
                 elif field.type == "multiselectlookup" and field.target == kind:
                     yield detached(kind, child, field.name)
+        yield from self._lines(kind, listed)
+
+    def _lines(self, kind: str, listed: Sequence[str]) -> Iterable[CascadeRule]:
+        """Rows of other modules' subforms that name a record here; no related list shows them."""
+        for module in self.modules().values():
+            if module.kind != "subform" or not module.served or module.name in listed:
+                continue
+            for field in self.fields(module.name).values():
+                if field.type == "lookup" and field.target == kind and field.name != "Parent_Id":
+                    yield observed(kind, module.name, field.name)
 
 
 def named(value: Any) -> str:

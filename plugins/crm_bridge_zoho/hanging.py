@@ -42,7 +42,7 @@ class Hanging:
         if lookup.type == "multiselectlookup":
             return self._tied(rule, lookup.inner, ids)
         if lookup.target != ANY_MODULE:
-            return self._queried(rule, [hanging(rule.via, p) for p in parts(ids, VALUES)])
+            return self._rows(rule, ids)
         if rule.child not in self._listed:
             try:
                 return self._queried(rule, [any_of(rule.via, p) for p in parts(ids, CRITERIA)])
@@ -59,6 +59,16 @@ class Hanging:
             for row in self._under(rule.kind, id, listed, (rule.via,))
             if _names(row.get(rule.via), id)
         ]
+
+    def _rows(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
+        """Those of a lookup to one module; rows of subforms only where queries show them."""
+        try:
+            return self._queried(rule, [hanging(rule.via, p) for p in parts(ids, VALUES)])
+        except Rejected as error:
+            inner = self.describes.module(rule.child).kind == "subform"
+            if not inner or error.vendor_code not in UNASKABLE:
+                raise
+            return []
 
     def _tied(self, rule: CascadeRule, linking: str, ids: Sequence[str]) -> list[str]:
         """Those at the other end of the rows of a linking module."""

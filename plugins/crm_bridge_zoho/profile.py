@@ -82,6 +82,8 @@ def _row(operation: Operation, support: Support, **facts: Any) -> Capability:
 
 
 _NOT_ENDED: Final = (
+    "Rows of its subforms go with it. Locked ones (where the lock's configuration names delete), "
+    "those that wait for an approval and those without permission are refused, each by itself. "
     "A person may empty the bin earlier; at which hour of the last day Zoho does is said nowhere."
 )
 
@@ -105,7 +107,8 @@ CAPABILITIES: Final = (
         Operation.DELETE, Support.NATIVE, takes=(*_LIVE, *_MARKED), gives=State.DELETED, batch=MASS,
         window=_BIN, way="mass", at_least=MASS_FROM, needs=("ZohoCRM.mass_delete.DELETE",),
         means="POST /{Module}/actions/mass_delete", source=MASS_PAGE,
-        note="Only with mass_delete = true; workflow rules fire, as nothing keeps them silent.",
+        note="Only with mass_delete set; workflow rules fire, as nothing keeps them silent. That "
+        "what it deletes goes to the bin is said nowhere for it by name.",
     ),
     _row(
         Operation.PURGE, Support.NATIVE, takes=(State.DELETED,), gives=State.GONE, batch=LIST,
@@ -116,7 +119,9 @@ CAPABILITIES: Final = (
         Operation.RESTORE, Support.NATIVE, takes=(State.DELETED,), gives=State.LIVE, batch=RESTORED,
         job=True, needs=("ZohoCRM.settings.recycle_bin.UPDATE",),
         means="POST /settings/recycle_bin/actions/restore", source=RESTORE_PAGE,
-        note="v8 only. Over 1,000 records, with children, Zoho schedules it and tells no job id.",
+        note="v8 only. Over 1,000 records, with children, Zoho schedules it and tells no job id. "
+        "Whether workflow rules fire, whether stamps move and what becomes of a unique value that "
+        "was taken meanwhile is said nowhere.",
     ),
     _row(
         Operation.RESTORE, Support.MARKED, takes=_MARKED, gives=State.LIVE, batch=LIST,
@@ -131,8 +136,8 @@ CAPABILITIES: Final = (
 )  # fmt: skip
 
 _UNSAID: Final = (
-    "Zoho documents no rule for lookups: the record was found to stay, its lookup emptied or left "
-    "pointing at nothing."
+    "Zoho documents no rule for lookups, only a list of records that stay and still point at a "
+    "deleted one; whether they all do, and what their lookup then shows, is said nowhere."
 )
 
 

@@ -54,7 +54,7 @@ class ZohoSettings(Settings, kw_only=True, frozen=True):
         transport: Who sends deletes and lists what was deleted: `sdk` (zcrmsdk, v2) or `http` (v8).
         workflows: Whether workflow rules may fire on what is written and deleted here.
         mass_delete: Whether a large delete goes by mass delete, 500 a call: fewer calls, and no way
-            to keep workflow rules silent.
+            to keep workflow rules silent. A number: above so many records; true: above 500.
         lock_archived: Whether an archive also locks the record, where record locking is configured.
     """
 
@@ -65,7 +65,7 @@ class ZohoSettings(Settings, kw_only=True, frozen=True):
     refresh_token: Secret
     transport: Literal["sdk", "http"] = "sdk"
     workflows: bool = False
-    mass_delete: bool = False
+    mass_delete: bool | int = False
     lock_archived: bool = True
 
 

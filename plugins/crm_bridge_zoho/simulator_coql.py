@@ -29,7 +29,19 @@ _WORD = re.compile(
 )
 _NUMBERS = ("integer", "double", "currency", "percent", "bigint")
 _TIMES = ("date", "datetime")
-Test = Callable[[Stored], bool]
+
+
+@dataclass(frozen=True)
+class Test:
+    """A criterion.
+
+    Attributes:
+        holds: Whether a record meets it.
+        near: The ids among which are all records that do, by an index; None where none tells.
+    """
+
+    holds: Callable[[Stored], bool]
+    near: Callable[[], set[str]] | None = None
 
 
 def _syntax(near: str = "") -> Deny:
@@ -187,9 +199,29 @@ class _Query:
             raise _syntax(token.text)
         name = token.text
         kind = self.type(name)
-        return self.comparison(name, kind)
+        near = self.near(name, kind)
+        return Test(self.comparison(name, kind), near)
 
-    def comparison(self, name: str, kind: str) -> Test:
+    def near(self, name: str, kind: str) -> Callable[[], set[str]] | None:
+        """Where the records lie whose id or own lookup is one of those named next."""
+        if "." in name or kind not in ("id", "lookup"):
+            return None
+        start = self.at
+        words = [word.text for word in self.words[start : start + 2]]
+        if words[:1] == ["="]:
+            values = [word.text for word in self.words[start + 1 : start + 2]]
+        elif [word.lower() for word in words] == ["in", "("]:
+            rest = self.words[start + 2 :]
+            end = next((n for n, word in enumerate(rest) if word.text == ")"), 0)
+            values = [word.text for word in rest[:end] if word.kind != "op"]
+        else:
+            return None
+        if kind == "id":
+            return lambda: set(values)
+        store, module = self.account.store, self.module
+        return lambda: {r.id for value in values for r in store.where(module, name, value)}
+
+    def comparison(self, name: str, kind: str) -> Callable[[Stored], bool]:
         if self.take("is", "not", "null"):
             return lambda r: not _empty(self.value(r, name))
         if self.take("is", "null"):
@@ -231,7 +263,7 @@ class _Query:
             raise Deny("LIMIT_EXCEEDED", "too many values in the criteria", {"limit": VALUES})
         return set(wanted)
 
-    def like(self, name: str, kind: str, negated: bool) -> Test:
+    def like(self, name: str, kind: str, negated: bool) -> Callable[[Stored], bool]:
         token = self.next()
         if token.kind != "text" or kind in (*_NUMBERS, *_TIMES, "boolean", "lookup", "id"):
             raise _invalid("the comparator is not supported for the field", name)
@@ -298,14 +330,17 @@ def _within(value: Any, low: Any, high: Any) -> bool:
 
 
 def _both(one: Test, other: Test) -> Test:
-    return lambda r: one(r) and other(r)
+    nears = [test.near for test in (one, other) if test.near is not None]
+    return Test(lambda r: one.holds(r) and other.holds(r), nears[0] if nears else None)
 
 
 def _either(one: Test, other: Test) -> Test:
-    return lambda r: one(r) or other(r)
+    first, second = one.near, other.near
+    near = None if first is None or second is None else lambda: first() | second()
+    return Test(lambda r: one.holds(r) or other.holds(r), near)
 
 
-def _maybe(negated: bool, test: Test) -> Test:
+def _maybe(negated: bool, test: Callable[[Stored], bool]) -> Callable[[Stored], bool]:
     return (lambda r: not test(r)) if negated else test
 
 
@@ -384,11 +419,12 @@ def _answer(
         if name != "count(id)":
             query.path(name)
     found = []
-    for id in store.ids(query.module):
+    for id in store.ids(query.module) if test.near is None else sorted(test.near()):
         record = store.get(query.module, id)
-        assert record is not None
+        if record is None:
+            continue
         seen = record.state == LIVE and not denied(account, "read", query.module, id)
-        if seen and not record.meta.get("converted") and test(record):
+        if seen and not record.meta.get("converted") and test.holds(record):
             found.append(record)
     if columns == ["count(id)"]:
         info = {"count": 1, "more_records": False}

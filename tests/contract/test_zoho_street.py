@@ -356,6 +356,18 @@ def test_mass_delete_takes_five_hundred_a_call_where_it_is_wished_for(org: Any) 
     assert {after["Leads", id]["state"] for id in ids} == {"deleted"}
 
 
+def test_mass_delete_begins_above_the_number_that_the_settings_name(org: Any) -> None:
+    zoho = org(60)
+    ids = zoho.plain("Leads", 33)
+    with zoho.bridge(mass_delete=20) as bridge:
+        bridge.apply(bridge.plan("delete", refs("Leads", ids[:20]), **WHY))
+        assert bridge.plan("delete", refs("Leads", ids[20:]), **WHY).counts.records == 13
+    with zoho.bridge(mass_delete=10) as bridge:
+        bridge.apply(bridge.plan("delete", refs("Leads", ids[20:]), **WHY))
+    sent = [e for e in zoho.account.log if e["write"] and e["changed"]]
+    assert [e["path"].rpartition("/")[2] for e in sent] == ["Leads", "mass_delete"]
+
+
 def test_without_the_scope_of_the_bin_a_restore_is_no_longer_promised(org: Any) -> None:
     zoho = org(60)
     zoho.control("ui", {"act": "revoke", "fields": {"scope": "ZohoCRM.settings.recycle_bin.READ"}})
@@ -374,3 +386,13 @@ def test_explain_says_what_is_known_and_what_is_observed_only(org: Any) -> None:
     effects = {(rule.child, rule.effect.value) for rule in told.cascades}
     assert {("Notes", "follows"), ("Attachments", "follows"), ("Contacts", "may_follow")} <= effects
     assert all("no rule" in r.note for r in told.cascades if r.effect.value == "may_follow")
+
+
+def test_lines_of_quotes_that_name_a_product_are_told_before_it_goes(org: Any) -> None:
+    zoho = org(60)
+    lines = zoho.account.store.of("Quoted_Items", "live")
+    product = next(line.fields["Product_Name"] for line in lines)
+    named = {r.id for r in zoho.account.store.where("Quoted_Items", "Product_Name", product)}
+    with zoho.bridge() as bridge:
+        plan = bridge.plan("delete", refs("Products", [product]), **WHY)
+    assert {id for kind, id in along(plan, "may_follow") if kind == "Quoted_Items"} == named
