@@ -152,6 +152,21 @@ class Aftermath:
                     told[key] = told.get(key, True) and rule.comes_back is True
         return told
 
+    def compare_again(self, last: Phase, items: Sequence[Item]) -> None:
+        """Hold what an earlier part of this run brought back against what was kept, once more.
+
+        A remake's own losses are told where it is made, and stay told.
+        """
+        if last.row.support is Support.REMADE:
+            return
+        fresh = self._read([item.ref for item in items])
+        for item in items:
+            assert item.outcome is not None
+            kept = {k: v for k, v in item.outcome.details.items() if k not in _COMPARED}
+            item.outcome = dataclasses.replace(item.outcome, problem=None, details=kept)
+            item.plain, item.after = item.outcome, fresh.get(item.ref)
+        self._came_back(last, [item for item in items if item.source is not None])
+
     # --- what the vendor did not tie again ---------------------------------------------------------
 
     def _may_be_mended(
@@ -248,6 +263,10 @@ class Aftermath:
 
     def _read(self, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
         return read_each(self._connected, refs)
+
+
+_COMPARED = frozenset({"lost", "followers_differ", "differs", "set_by_vendor"})
+"""Details that tell what a comparison found."""
 
 
 def told(

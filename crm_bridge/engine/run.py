@@ -323,12 +323,15 @@ class Run:
         told_done = self._told_done.get(number, set())
         before: dict[tuple[int, str], Outcome] = {}
         doubt: dict[RecordRef, Outcome | None] = {}
+        apart: list[Item] = []
         for page, targets in stretch:
             rows = (self.history.verdicts(self.run, number, page) or {}) if self.resumed else {}
             for target in targets:
                 last = rows.get(target.ref.id)
                 if last is not None and not _open_still(last):
                     before[page, target.ref.id] = last
+                    if last.problem is not None and last.problem.code in ("followers", "differs"):
+                        apart.append(Item(target, number, page, outcome=last))
                     continue
                 sent = target.ref.id in tried and not tried[target.ref.id]
                 if sent or (
@@ -350,12 +353,29 @@ class Run:
         after = Aftermath(street, self.plan, self.history, self._renames(street))
         now = vendor_now(street.connected)
         after.conclude(phases, items, now)
-        new = {item.ref.id: item.outcome for item in items}
+        if apart and self.plan.operation is Operation.RESTORE:
+            self._compare_again(street, phases, apart)
+        new = {item.ref.id: item.outcome for item in [*items, *apart]}
         pages: dict[int, list[Outcome]] = {}
         for page, targets in stretch:
             outcomes = [new.get(t.ref.id) or before[page, t.ref.id] for t in targets]
             pages[page] = [o for o in outcomes if o is not None]
         self._verdicts(street, number, pages, now)
+
+    def _compare_again(self, street: Street, phases: Sequence[Phase], items: list[Item]) -> None:
+        """What an earlier part of the run found to differ may have waited for what came back since."""
+        if street.stopped() is not None:
+            return
+        try:
+            restore_sources(self.journal, items)
+            self._point(street, items)
+            Aftermath(street, self.plan, self.history, self._renames(street)).compare_again(
+                phases[-1], items
+            )
+        except JournalError:
+            raise
+        except BridgeError as error:
+            self._trouble(street.connected, error)
 
     def _through(
         self,

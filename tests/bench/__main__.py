@@ -111,6 +111,7 @@ def case(
         "batch_to_wall": clients["batch"] / ours["wall"],
         "cpu_us_a_record": ours["cpu"] / records * 1e6,
         "bare_cpu_us_a_record": bare["cpu"] / records * 1e6,
+        "cpu_to_bare": ours["cpu"] / bare["cpu"],
         "journal_bytes_a_record": ours["journal_bytes"] / records,
         "predicted_to_real": ours["predicted"] / ours["apply_calls"],
     }
@@ -130,6 +131,7 @@ HEAD = (
     "(b)/ours",
     "CPU µs/record",
     "(c) CPU µs",
+    "CPU/(c)",
     "peak MB",
     "journal B/record",
     "predicted/real",
@@ -152,6 +154,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{ratios['batch_to_wall']:.1f}",
         f"{ratios['cpu_us_a_record']:.0f}",
         f"{ratios['bare_cpu_us_a_record']:.0f}",
+        f"{ratios['cpu_to_bare']:.2f}",
         f"{ours['peak_mb']:.0f}",
         f"{ratios['journal_bytes_a_record']:.0f}",
         f"{ratios['predicted_to_real']:.2f}",
@@ -185,7 +188,8 @@ same machine, each in a process of its own, so their own CPU is in every wall ti
   sends exactly our calls, recorded before, with as many threads. *(a)*: a loop over the vendor's client,
   one record a call; *(b)*: the client's own batch calls; both are samples, scaled, without plan,
   snapshot, journal or verification.
-- CPU is of the whole process, the vendor's client included; *(c) CPU* is the bare loop's for the same calls.
+- CPU is of the whole process, the vendor's client included; *(c) CPU* is the bare loop's for the same calls,
+  *CPU/(c)* what the core and the adapter take in all beside it.
 - The core alone, vendor client left out, in memory with 40 fields a record: {core}.
 - *predicted/real*: calls that the plan prints for applying it, over those that the receipt counts.
 

@@ -396,3 +396,29 @@ def test_lines_of_quotes_that_name_a_product_are_told_before_it_goes(org: Any) -
     with zoho.bridge() as bridge:
         plan = bridge.plan("delete", refs("Products", [product]), **WHY)
     assert {id for kind, id in along(plan, "may_follow") if kind == "Quoted_Items"} == named
+
+
+def test_what_waited_for_records_that_a_resume_brought_back_is_compared_again(org: Any) -> None:
+    zoho = org(240)
+    ids = zoho.plain("Accounts", 204)
+    store = zoho.account.store
+    tie = next(r for r in store.of("Contacts_X_Accounts", "live"))
+    store.change(tie, {"Partner_Accounts": ids[-1]})
+    contact = store.get("Contacts", tie.fields["Partner_Contacts"])
+    store.change(contact, {"Account_Name": ids[0]})
+    before = zoho.truth()
+    with zoho.bridge() as bridge:
+        receipt = bridge.apply(bridge.plan("delete", refs("Accounts", ids), **WHY))
+        plan = bridge.plan("restore", receipt, reason="a mistake", code="wrong")
+        match = {"path": "actions/restore", "method": "POST", "body": ids[-1]}
+        zoho.control("faults", {"match": match, "times": 50, "do": {"status": 503}})
+        first = bridge.apply(plan)
+    assert first.counts["done"] == 200
+    told = {str(o.ref): o.problem.code for o in first.outcomes if o.problem}
+    assert told[f"zoho:Accounts/{ids[0]}"] == "followers"
+    zoho.control("faults", {"clear": True})
+    with zoho.bridge() as later:
+        settled = later.resume(first.run)
+    assert counts(settled) == {"done": 204}
+    assert settled.ok
+    assert differing(before, zoho.truth()) == set()

@@ -304,20 +304,22 @@ def house(found: Findings, folder: Path, accounts: int) -> None:
         found.hold("the predicted follow set is the truth", went == told, dict(kinds))
         found.tell(f"may follow, and did not: {collections.Counter(k for k, _ in named)}")
         post(place, "switches", crm, {"scheduled_looks": 4})
-        killed_and_resumed(found, place, folder, receipt.run)
+        killed_and_resumed(found, place, folder, receipt.run, (2, max(3, accounts // 500)))
         back = truth(place, crm)
         unlike = differing(before, back)
         found.hold("the same ids, children and fields are back", not unlike,
                    [(k, shape(before.get(k)), shape(back.get(k))) for k in sorted(unlike)[:2]])  # fmt: skip
 
 
-def killed_and_resumed(found: Findings, place: Stage, folder: Path, run: str) -> None:
+def killed_and_resumed(
+    found: Findings, place: Stage, folder: Path, run: str, deaths: Sequence[int]
+) -> None:
     """Restore a run, die once a restore is scheduled, die again in the resume, end by a third."""
     crm = place.crm
     since = get(place, "log", crm)[-1]["n"]
     began = time.monotonic()
     words = ["restore", run, "--yes", "--reason", "a mistake", "--code", "wrong"]
-    for wanted in (2, 8):
+    for wanted in deaths:
         child = command(place, folder, *words)
         while child.poll() is None:
             time.sleep(0.05)
@@ -339,8 +341,10 @@ def killed_and_resumed(found: Findings, place: Stage, folder: Path, run: str) ->
     sent = [e for e in log if e["path"].endswith("/actions/restore")]
     statuses = collections.Counter(e["status"] for e in sent)
     ended = receipt_of(out)
+    told = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    problems = [one for one in told if one["type"] == "outcome" and one["problem"]]
     found.hold("the resume ends well", child.returncode == 0,
-               f"{child.returncode} {ended.get('counts')} {err[-500:]}")  # fmt: skip
+               f"{child.returncode} {ended.get('counts')} {problems[:1]} {err[-500:]}")  # fmt: skip
     found.tell(f"restore: {time.monotonic() - began:.0f} s with two deaths, {len(log)} calls, "
                f"restores {dict(statuses)}, peak of any child {usage:.0f} MB")  # fmt: skip
     found.hold("over 1,000 records were scheduled at once", statuses[202] > 0)
