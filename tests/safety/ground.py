@@ -119,7 +119,9 @@ class Ground:
     def settings(self, folder: Path, **bridge: str) -> Path:
         """Write settings that lead through the proxy: no pace, and a settle time of 0.2 s."""
         text = config_text([(self.simulator, self.wire.url)])
-        given = {"settle": "0.2s", "deadline": "5s", **bridge}
+        # A simulator that holds thousands, on a machine that is busy, may take its time.
+        slow = "60s" if self.watch else "5s"
+        given = {"settle": "0.2s", "deadline": slow, **bridge}
         for name in given:
             text = re.sub(rf"(?m)^{name} = .*\n", "", text)
         lines = "".join(f'{name} = "{value}"\n' for name, value in given.items())

@@ -81,6 +81,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = 1000.0
         self.late: list[tuple[float, Callable[[], Any]]] = []
         self.ghosts = 0
+        self.going = ""
+        self.strays: dict[int, str] = {}
         self.stack.enter_context(patch.object(Tenant, "request", self._request()))
         self.bridge: Bridge | None = None
         self.plans: list[Plan] = []
@@ -109,13 +111,16 @@ class AnyOrder(RuleBasedStateMachine):
         def asked(tenant: Tenant, token: int, verb: str, ids: Any, effect: Any, **more: Any) -> Any:
             if more.get("write") and machine.ghosts and tenant is machine.tenant:
                 machine.ghosts -= 1
-                named = tuple(ids)
-                machine.late.append(
-                    (
-                        machine.now + SETTLE * 0.8,
-                        lambda: request(tenant, token, verb, named, effect, **more),
-                    )
-                )
+                named, sender = tuple(ids), machine.going
+
+                def arrive() -> None:
+                    known = len(tenant.log)
+                    try:
+                        request(tenant, token, verb, named, effect, **more)
+                    finally:
+                        machine.strays.update((line.n, sender) for line in tenant.log[known:])
+
+                machine.late.append((machine.now + SETTLE * 0.8, arrive))
                 raise Unreachable("no answer came.")
             return request(tenant, token, verb, ids, effect, **more)
 
@@ -202,6 +207,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _go(self, plan: Plan, go: Callable[[], Receipt], death: Death) -> Receipt | None:
         since, before = len(self.tenant.log), self.world.truth("mem")
+        self.going = plan.digest
         receipt: Receipt | None = None
         with death.at_work():
             try:
@@ -389,18 +395,27 @@ class AnyOrder(RuleBasedStateMachine):
             for written in journal.entries(run, ("intent",))
             for id_ in written.entry.body["ids"]
         }
-        for line in self.tenant.log[since:until]:
+        for line in self._sent_by(run, since, until):
             if line.write:
                 assert set(line.ids) <= extra, "a request without an intent (I2)"
                 if line.method in ("delete", "purge", "make_job", "start_job"):
                     assert set(line.ids) <= approved, "a request beyond the plan (I5)"
+
+    def _sent_by(self, run: str, since: int, until: int) -> list[Any]:
+        """What arrived between two moments, but for ghosts that another run had sent."""
+        digest = self.runs[run].digest
+        return [
+            line
+            for line in self.tenant.log[since:until]
+            if self.strays.get(line.n, digest) == digest
+        ]
 
     @invariant()
     def nothing_is_done_twice(self) -> None:
         """I3: at most one applied effect for each plan and record."""
         count: Counter[tuple[str, str, str]] = Counter()
         for run, since, until in self.spans:
-            for line in self.tenant.log[since:until]:
+            for line in self._sent_by(run, since, until):
                 if line.write and line.method in ("delete", "purge", "restore", "create"):
                     changed = {one.partition("/")[2] for one in line.changed}
                     hit = set(line.ids) if line.method == "create" and changed else changed
