@@ -65,7 +65,8 @@ class Anew:
             except BridgeError as error:
                 trouble = error.summary
         # Records that were alike are made anew alike; each of those stands for one.
-        new = {i.outcome.new_ref for i in items if i.outcome is not None}
+        new = self._street.made
+        new.update(i.outcome.new_ref for i in items if i.outcome and i.outcome.new_ref)
         for item in items:
             assert item.outcome is not None
             others = [ref for ref in found.get(item.ref, ()) if ref not in new]

@@ -49,6 +49,7 @@ class Street:
         hung: Items of which an answer was ever lost.
         renames: Which new records stand for old ones, once that was asked.
         kinds: Kinds of what came back along with others.
+        made: What was made anew so far.
         untied: Lookups that a delete emptied and its way back left empty: the item that took the
             record along, the record, the field, and what it held.
     """
@@ -66,6 +67,7 @@ class Street:
     hung: list[Item] = field(default_factory=list)
     renames: Renames | None = None
     kinds: set[str] = field(default_factory=set)
+    made: set[RecordRef] = field(default_factory=set)
     untied: list[tuple[Item, RecordRef, str, Any]] = field(default_factory=list)
 
     def entry(self, stage: str, item: Item, kind: str, **more: Any) -> Entry:

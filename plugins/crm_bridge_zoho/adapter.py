@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Self
 
 from crm_bridge.kit import (
@@ -44,6 +45,7 @@ from crm_bridge_zoho.describes import Describes
 from crm_bridge_zoho.hanging import Hanging
 from crm_bridge_zoho.locking import Locking
 from crm_bridge_zoho.looking import Looking
+from crm_bridge_zoho.making import made
 from crm_bridge_zoho.profile import LOCK, PROFILE
 from crm_bridge_zoho.settings import ZohoSettings, addresses
 from crm_bridge_zoho.verbs import Verbs
@@ -82,6 +84,7 @@ class ZohoAdapter(Adapter):
         self._verbs = Verbs(self._client, self._describes, self._looking)
         self._checks = Checks(self._client, self._describes, self._looking, PROFILE)
         self._domain = self._edition = ""
+        self._since: datetime | None = None
 
     @classmethod
     def connect(cls, crm: str, settings: ZohoSettings, gate: Gate) -> Self:
@@ -133,6 +136,25 @@ class ZohoAdapter(Adapter):
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
         """Insert up to 100 records from their snapshots."""
         return self._anew.create(records)
+
+    def twins(self, records: Sequence[Record]) -> Mapping[RecordRef, Sequence[RecordRef]]:
+        """What was made since this account was asked who it is, with all the text of a snapshot.
+
+        Nothing marks a second life, so that `twin` cannot be told; one too many can.
+        """
+        if self._since is None:
+            return {}
+        found: dict[RecordRef, Sequence[RecordRef]] = {}
+        for kind in {record.ref.kind for record in records}:
+            where = [Condition("Created_Time", ">=", self._since)]
+            new = list(self.find(kind, where))
+            fields = self._describes.fields(kind)
+            for record in (r for r in records if r.ref.kind == kind):
+                given, _ = made(record, fields, frozenset())
+                told = {n: v for n, v in given.items() if isinstance(v, str)}
+                alike = [r.ref for r in new if all(r.fields.get(n) == v for n, v in told.items())]
+                found[record.ref] = alike if told else []
+        return found
 
     def link(self, links: Sequence[tuple[RecordRef, Link]]) -> Iterable[Outcome]:
         """Point lookups where they led."""
@@ -222,7 +244,7 @@ class ZohoAdapter(Adapter):
         org = _first(told, "org")
         params = {"type": "CurrentUser"}
         user = _first(self._client.ask("/users", params, scope="users.READ"), "users")
-        self._domain = str(org.get("domain_name") or "")
+        self._domain, self._since = str(org.get("domain_name") or ""), told.at
         if not org.get("id"):
             raise Unreachable(f"{TITLE} did not name the organisation.", answered=True)
         return Account(
