@@ -444,7 +444,9 @@ class Bridge:
         if isinstance(run, str) and ":" not in run and not isinstance(targets, Path):
             # A run is restored whole: it knows no caps, since it was within them when it ran.
             wish = dataclasses.replace(
-                wish, limits={"records": None, "share": None}, told={**wish.told, "run": run}
+                wish,
+                limits={"records": None, "share": None},
+                told={**wish.told, "run": run, "only": bool(only)},
             )
             refs = list(self._select(list(only), (), None, None).refs()) if only else []
             sources = taken_by(self.history, run, refs)
@@ -671,7 +673,7 @@ class Bridge:
 
         Raises:
             SettingsError: There is no such run.
-            PlanBlocked: As for `apply`.
+            PlanBlocked: As for `apply`; or the run was undone since (code `undone`).
         """
         from crm_bridge.engine.run import Run
 
@@ -681,6 +683,12 @@ class Bridge:
                 f"run {run} died before its plan was written down whole, and sent nothing.",
                 detail="Apply the plan again.",
                 code="not_begun",
+            )
+        if (back := self.history.undone_by(run)) is not None:
+            raise PlanBlocked(
+                f"run {run} was undone by run {back}; what it had not sent is not sent now.",
+                detail=f"Make a new plan. What is in doubt is looked at by: crm-bridge verify {run}",
+                code="undone",
             )
         return Run(plan, self.accounts, self.history, self._terms(), self._observe, run).go()
 

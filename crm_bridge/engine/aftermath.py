@@ -89,7 +89,7 @@ class Aftermath:
             if now is None or item.source is None or item.outcome is None:
                 continue
             not_set = {*item.outcome.details.get("not_set", ()), *item.target.without}
-            found = compare(item.source, now, self._connected, renamed, not_set)
+            found = compare(item.source, now, self._connected, renamed, not_set, last.row.support)
             ref = item.outcome.new_ref or item.ref
             self._may_be_mended(item, ref, found.matters)
             # What a remake could not set may have been a lookup to what is only made later.
@@ -117,8 +117,12 @@ class Aftermath:
                         promised = self._promised({last.step.kind, *kinds})
                     if promised.get((ref.kind, snapshot.via), True):
                         lost.append(ref)
+                        # It may hang on another record as well, which comes back later.
+                        self._street.untied.append((item, ref, "", None))
                     continue
-                matters = compare(snapshot.record, now, self._connected, renamed).matters
+                matters = compare(
+                    snapshot.record, now, self._connected, renamed, support=last.row.support
+                ).matters
                 if matters:
                     differ[str(ref)] = matters
                     self._may_be_mended(item, ref, matters)
@@ -176,18 +180,20 @@ class Aftermath:
         self._street.untied += [(item, ref, name, was) for name, (was, _) in matters.items()]
 
     def mend(self, last: Phase) -> list[Item]:
-        """Look again at what differed, and write lookups that the way back left empty.
+        """Once all is back, put back associations and write lookups that the way back left empty.
 
         Only a field that relations name as a lookup, that is empty still, and whose record is live.
 
         Returns:
-            The items whose outcome is another now.
+            The items that are to be looked at again.
         """
+        self._renames.again()
+        anew = Anew(self._street, self._history, self._renames)
+        linked = [*anew.make_again(last), *anew.link_again()]
         untied, self._street.untied = self._street.untied, []
         crm = self._connected.crm
         own = {step.kind for step in self._plan.steps if step.crm == crm}
         lookups = self._lookups({*own, *self._street.kinds})
-        self._renames.again()
         wanted: dict[tuple[str, str], RecordRef] = {}
         for _, ref, name, was in untied:
             kind, id_ = lookups.get((ref.kind, name)), _id_of(was)
@@ -208,7 +214,10 @@ class Aftermath:
             for ref, (item, fields) in changes.items()
         ]
         beside.update(self._street, todo, "mend")
-        items = list({id(item): item for item, _, _, _ in untied}.values())
+        return list({id(i): i for i in (*linked, *(item for item, _, _, _ in untied))}.values())
+
+    def look_again(self, last: Phase, items: Sequence[Item]) -> None:
+        """Hold items against what was kept once more, now that all is mended."""
         for item in items:
             item.outcome = item.plain
         now_at = {id(i): (i.plain.new_ref if i.plain else None) or i.ref for i in items}
@@ -217,7 +226,6 @@ class Aftermath:
             item.after = fresh.get(now_at[id(item)], item.after)
         self._came_back(last, items)
         self._street.untied = []
-        return items
 
     def _lookups(self, kinds: Collection[str]) -> dict[tuple[str, str], str]:
         """(kind, field) to the kind of the record that the field names, among what came back."""
@@ -287,7 +295,8 @@ def told(
             details=details,
             problem=outcome.problem
             or Problem(
-                "set_by_vendor", f"the vendor sets these itself: {', '.join(sorted(named))}."
+                "set_by_vendor",
+                f"the vendor sets these itself, or the plan named them: {', '.join(sorted(named))}.",
             ),
         )
     return outcome

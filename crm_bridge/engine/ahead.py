@@ -101,7 +101,8 @@ class Ahead:
                 for s in seen.along.get(target.ref, ())
                 if not self._announced(s.record.ref)
             ]
-            if record.fingerprint(vendor_set) != target.fingerprint:
+            locked = record.locked and self._plan.operation is not Operation.RESTORE
+            if locked or record.fingerprint(vendor_set) != target.fingerprint:
                 self._moved.append((target.ref, self._how(record, step)))
             elif gained:
                 more = f" and {len(gained) - 1} more" if len(gained) > 1 else ""

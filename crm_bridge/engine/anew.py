@@ -10,15 +10,16 @@ from crm_bridge.engine.accounts import Connected, tells_twins, twins_of
 from crm_bridge.engine.history import History
 from crm_bridge.engine.impact import pairs
 from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.parents import is_away
 from crm_bridge.engine.plan import ordered
-from crm_bridge.engine.restore import Renames, pointed, read_each, there
+from crm_bridge.engine.restore import Renames, pointed, read_each
 from crm_bridge.engine.send import Street, look_for_made, send
 from crm_bridge.engine.work import Item, Phase, went_through, with_problem
 from crm_bridge.errors import BridgeError
 from crm_bridge.journal.rows import Snapshot
 from crm_bridge.model.abilities import Capability, Effect, Operation, Support
 from crm_bridge.model.plans import Step, Target
-from crm_bridge.model.records import Change, Link, RecordRef, State, is_empty
+from crm_bridge.model.records import Change, Link, Record, RecordRef, State, is_empty
 from crm_bridge.model.results import Outcome, Verdict, unknown
 
 
@@ -132,11 +133,23 @@ class Anew:
         return [
             (item, snapshot)
             for item, snapshot in some
-            if snapshot.record.ref.id not in known and not there(now.get(snapshot.record.ref))
+            if snapshot.record.ref.id not in known
+            and not self._stands(snapshot.record, now.get(snapshot.record.ref))
         ]
 
+    def _stands(self, before: Record, now: Record | None) -> bool:
+        """Whether a record is there, live or marked, or lies where it lay before."""
+        if now is None or now.unreadable:
+            return False
+        same = now.state is before.state and now.state not in (State.DELETED, State.GONE)
+        return same or not is_away(self._connected, now)
+
     def _make(
-        self, last: Phase, row: Capability, missing: Sequence[tuple[Item, Snapshot]]
+        self,
+        last: Phase,
+        row: Capability,
+        missing: Sequence[tuple[Item, Snapshot]],
+        again: bool = False,
     ) -> list[Item]:
         kind = missing[0][1].record.ref.kind
         renamed = self._renames.of([s.record for _, s in missing])
@@ -145,13 +158,19 @@ class Anew:
             child = Item(Target(snapshot.record.ref, ""), item.step, item.page)
             child.source = pointed(snapshot.record, renamed)
             children.append(child)
-        self._tried_before(kind, children)
+        if not again:
+            self._tried_before(kind, children)
         phase = Phase(last.number + 1, Step(self._connected.crm, kind, row, ()), "create")
         send(self._street, phase, [c for c in children if c.outcome is None])
         for (item, snapshot), child in zip(missing, children, strict=True):
             if child.outcome is None:
                 child.outcome = went_through(child, last)
-            if child.outcome.new_ref is None:
+            if child.outcome.new_ref is not None:
+                continue
+            if child.outcome.verdict is Verdict.FAILED and not again:
+                # It may name what is made anew only later: once more when all is back.
+                self._street.unmade.append((item, snapshot))
+            else:
                 why = child.outcome.problem.message if child.outcome.problem else "it failed"
                 _lost(item, snapshot, why)
         done = [c for c in children if c.outcome is not None and c.outcome.new_ref is not None]
@@ -190,20 +209,69 @@ class Anew:
 
     def _links(self, items: Sequence[Item]) -> None:
         """Put back associations that the vendor keeps outside the fields."""
-        # A vendor's call is for one pair of kinds.
-        wanted: dict[tuple[str, str], list[tuple[Item, RecordRef, Link]]] = {}
+        if type(self._connected.adapter).link is Adapter.link:
+            return
+        wanted: list[tuple[Item, RecordRef, Link]] = []
         renamed = self._renames.of([i.source for i in items if i.source is not None])
         for item in items:
             if item.source is None or item.outcome is None or item.outcome.new_ref is None:
                 continue
             for link in pointed(item.source, renamed).links:
-                pair = (item.ref.kind, link.other.kind)
-                wanted.setdefault(pair, []).append((item, item.outcome.new_ref, link))
-        for (kind, _), some in wanted.items():
-            for part in batched(some, beside.AT_ONCE):
-                self._link(kind, part)
+                wanted.append((item, item.outcome.new_ref, link))
+        # What one of them names may be made anew only later: it is tried once more when all is back.
+        self._street.unlinked += [(item, ref, link) for item, ref, link, _ in self._link(wanted)]
 
-    def _link(self, kind: str, part: Sequence[tuple[Item, RecordRef, Link]]) -> None:
+    def make_again(self, last: Phase) -> list[Item]:
+        """Make children that could not be made before; gives the items that they went along with."""
+        waiting, self._street.unmade = self._street.unmade, []
+        by_kind: dict[str, list[tuple[Item, Snapshot]]] = {}
+        for item, snapshot in waiting:
+            # What is said of it now is said of what `plain` holds: it was told before.
+            item.outcome = item.plain
+            by_kind.setdefault(snapshot.record.ref.kind, []).append((item, snapshot))
+        made: list[Item] = []
+        for kind in self._parents_first(last.step.kind, list(by_kind)):
+            # One that went along with several is made once.
+            once = {s.record.ref: (item, s) for item, s in self._missing(kind, by_kind[kind])}
+            if (row := self._row(kind)) is not None and once:
+                made += self._make(last, row, list(once.values()), again=True)
+        self._links(made)
+        for item, _ in waiting:
+            item.plain = item.outcome
+        return [item for item, _ in waiting]
+
+    def link_again(self) -> list[Item]:
+        """Put back what could not be put back before; gives the items that it belongs to."""
+        waiting, self._street.unlinked = self._street.unlinked, []
+        renamed = self._renames.of([i.source for i, _, _ in waiting if i.source is not None])
+        wanted = [
+            (item, ref, next(iter(pointed(Record(ref, State.LIVE, {}, (link,)), renamed).links)))
+            for item, ref, link in waiting
+        ]
+        for item, _, link, why in self._link(wanted):
+            if item.plain is not None:
+                item.plain = with_problem(
+                    item.plain, "links", f"its {link.name} with {link.other} is not back: {why}"
+                )
+        return [item for item, _, _ in waiting]
+
+    def _link(
+        self, wanted: Sequence[tuple[Item, RecordRef, Link]]
+    ) -> list[tuple[Item, RecordRef, Link, str]]:
+        """Put associations back; gives those that are not back, and why."""
+        # A vendor's call is for one pair of kinds.
+        pairs: dict[tuple[str, str], list[tuple[Item, RecordRef, Link]]] = {}
+        for item, ref, link in wanted:
+            pairs.setdefault((ref.kind, link.other.kind), []).append((item, ref, link))
+        left: list[tuple[Item, RecordRef, Link, str]] = []
+        for (kind, _), some in pairs.items():
+            for part in batched(some, beside.AT_ONCE):
+                left += self._link_some(kind, part)
+        return left
+
+    def _link_some(
+        self, kind: str, part: Sequence[tuple[Item, RecordRef, Link]]
+    ) -> list[tuple[Item, RecordRef, Link, str]]:
         refs = tuple(dict.fromkeys(ref for _, ref, _ in part))
         outcomes, trouble = beside.write(
             self._street,
@@ -214,13 +282,13 @@ class Anew:
             lambda: self._connected.adapter.link([(ref, link) for _, ref, link in part]),
         )
         failures = {o.ref: o for o in outcomes if o.verdict is not Verdict.DONE}
+        left = []
         for item, ref, link in part:
             problem = failures[ref].problem if ref in failures else None
-            why = trouble or (problem.message if problem else "refused")
-            if (trouble or ref in failures) and item.outcome is not None:
-                item.outcome = with_problem(
-                    item.outcome, "links", f"its {link.name} with {link.other} is not back: {why}"
-                )
+            if trouble or ref in failures:
+                why = trouble or (problem.message if problem else "refused")
+                left.append((item, ref, link, why))
+        return left
 
     def _ties(self, kind: str, parents: Sequence[Item]) -> None:
         """Records that stayed, and lost the tie to what is made anew, are tied to the new one."""
@@ -243,7 +311,7 @@ class Anew:
             assert item.outcome.new_ref is not None
             if (
                 record is not None
-                and there(record)
+                and not is_away(self._connected, record)
                 and _untied(record.fields.get(via), item.ref.id)
             ):
                 expect = {via: record.fields.get(via)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -19,6 +19,7 @@ from crm_bridge.engine.holds import holds
 from crm_bridge.engine.impact import LISTED, TouchBook, Weight
 from crm_bridge.engine.inspect import meets
 from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.parents import missing_parents
 from crm_bridge.engine.plan import (
     Known,
     Taken,
@@ -36,9 +37,10 @@ from crm_bridge.engine.plan import (
     way,
 )
 from crm_bridge.engine.planfile import sealed, settled_of, settled_row, target_of, target_row
-from crm_bridge.engine.restore import Source
+from crm_bridge.engine.restore import Source, read_each, sources_of
 from crm_bridge.engine.select import Selection
 from crm_bridge.engine.spool import Spool
+from crm_bridge.engine.ties import lookups_among, ties_of
 from crm_bridge.engine.work import dated, vendor_now
 from crm_bridge.errors import BridgeError
 from crm_bridge.model.abilities import Capability, Effect, Operation, Profile, Support
@@ -51,6 +53,7 @@ from crm_bridge.model.plans import (
     Severity,
     Target,
     TargetOrg,
+    Tie,
 )
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Verdict, skipped
@@ -59,6 +62,9 @@ STRETCH = 1000
 """Records that are looked at together at the least while a plan is made; every lane has its share."""
 MOST = 8000
 """The most of them, since they are held whole."""
+
+_LISTED = 200
+"""Records that a finding lists where no touch does."""
 
 _SHOWN = 5
 """Records that a finding names."""
@@ -92,6 +98,27 @@ class Wish:
 
 
 @dataclass(slots=True)
+class _Returning:
+    """A record that is to come back.
+
+    Attributes:
+        crm: The account's name in the settings.
+        source: The record, its snapshot and the run that took it.
+        way: By which rows.
+        fingerprint: Of the record as it was read now.
+        missing: Its lookups that name what is not there.
+        without: Fields that are left empty.
+    """
+
+    crm: str
+    source: Source
+    way: Way
+    fingerprint: str
+    missing: Mapping[str, RecordRef]
+    without: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
 class _Draft:
     """A plan in the making."""
 
@@ -106,6 +133,9 @@ class _Draft:
     told: dict[tuple[str, str], Finding] = field(default_factory=dict)
     book: TouchBook = field(default_factory=TouchBook)
     weight: Weight = field(default_factory=Weight)
+    kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lookups: dict[tuple[str, str], dict[str, list[str]]] = field(default_factory=dict)
+    waiting: list[_Returning] = field(default_factory=list)
     protect: dict[str, Protection] = field(default_factory=dict)
     held: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
     ways: dict[str, Callable[[str, State], Way | None]] = field(default_factory=dict)
@@ -128,6 +158,27 @@ class _Draft:
         if key not in self.groups:
             self.groups[key] = Spool(target_row, target_of(*key[:2]))
         self.groups[key].append(target)
+
+    def back(self, one: _Returning) -> None:
+        """Note a record that comes back."""
+        known = one.source.known
+        run, then = (known.run, known.outcome.ref) if known else ("", one.source.ref)
+        source = f"{run} {then}" if one.source.before is not None else ""
+        target = Target(
+            one.source.ref, one.fingerprint, one.way.evidence, source, tuple(one.without)
+        )
+        self.go(one.way, target)
+
+    def coming(self, wanted: Collection[RecordRef]) -> set[RecordRef]:
+        """Which of these the plan brings back by now."""
+        kinds = {(ref.crm, ref.kind) for ref in wanted}
+        return {
+            target.ref
+            for (crm, kind, _), targets in self.groups.items()
+            if (crm, kind) in kinds
+            for target in targets
+            if target.ref in wanted
+        }
 
     def say(self, finding: Finding) -> None:
         """Note a finding; the same one of another stretch is counted together with it."""
@@ -183,13 +234,32 @@ def make_plan(
         connected = accounts.connected(crm)
         draft.protect[crm] = _protection(connected)
         draft.ways[crm] = cache(partial(way, connected.profile, wish.operation))
+        draft.kinds[crm] = tuple(selection.of(crm))
         if _beyond_today(draft, connected, selection.of(crm)):
             continue
         for refs in selection.of(crm).values():
             for part in batched(refs, _stretch(connected)):
                 _inspect(draft, connected, part)
         draft.book.finish(connected)
+    _loosened(draft)
     return _finish(draft, selection.crms, review)
+
+
+def _loosened(draft: _Draft) -> None:
+    """Name the targets that stay while what they name goes; no touch counts a target."""
+    loose = draft.book.loosened
+    stay = {o.ref for o in draft.settled if o.ref in loose} if loose else set()
+    if stay:
+        draft.say(
+            Finding(
+                Severity.NOTE,
+                "vendor_note",
+                f"{len(stay)} target(s) that stay lose a tie to what goes.",
+                "They name records that this plan takes, or takes along.",
+                len(stay),
+                tuple(sorted(stay)[:_LISTED]),
+            )
+        )
 
 
 def make_restore(
@@ -230,6 +300,8 @@ def make_restore(
         if connected.crm not in crms:
             crms.append(connected.crm)
         _inspect_restore(draft, connected, some)
+    if draft.waiting:
+        _parents(draft, accounts)
     return _finish(draft, crms, review)
 
 
@@ -330,10 +402,30 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
             if outcome is not None:
                 draft.settle(connected, outcome)
                 continue
-            draft.go(chosen, Target(ref, record.fingerprint(profile.vendor_set), chosen.evidence))
+            ties = _ties(draft, connected, record, operations)
+            print_ = record.fingerprint(profile.vendor_set)
+            draft.go(chosen, Target(ref, print_, chosen.evidence, ties=ties))
             draft.weight.add(record, profile.measures)
             gone.append(ref)
         draft.book.reach(connected, operations, gone)
+
+
+def _ties(
+    draft: _Draft, connected: Connected, record: Record, operations: Collection[Operation]
+) -> tuple[Tie, ...]:
+    """What the run itself may cut between this record and other targets, which go before it."""
+    native = any(
+        row.support is Support.NATIVE
+        for operation in operations
+        for row in connected.profile.rows(operation, record.ref.kind)
+    )
+    if not native:
+        return ()
+    key = (connected.crm, record.ref.kind)
+    if key not in draft.lookups:
+        kinds = draft.kinds[connected.crm]
+        draft.lookups[key] = lookups_among(connected, record.ref.kind, kinds, operations)
+    return ties_of(record, draft.lookups[key], draft.book.selected)
 
 
 def _judged(
@@ -378,8 +470,26 @@ def _prechecked(
             if isinstance(one, Finding):
                 draft.say(one)
             elif isinstance(one, Outcome) and one.ref in asked:
-                settled[one.ref] = one
+                before = settled.get(one.ref)
+                settled[one.ref] = one if before is None else _both(before, one)
     return settled
+
+
+def _both(first: Outcome, second: Outcome) -> Outcome:
+    """Two things that stand in one record's way, told as one; what both can leave empty, they can."""
+    problem = first.problem
+    if problem is not None and second.problem is not None:
+        message = f"{problem.message} {second.problem.message}"
+        problem = dataclasses.replace(problem, message=message)
+    details = {**first.details, **second.details}
+    if "fields" in first.details and "fields" in second.details:
+        details["fields"] = [*first.details["fields"], *second.details["fields"]]
+        details["missing"] = {
+            **first.details.get("missing", {}), **second.details.get("missing", {})
+        }  # fmt: skip
+    else:
+        details.pop("fields", None)
+    return dataclasses.replace(first, problem=problem, details=details)
 
 
 def _protected(protection: Protection, record: Record) -> str | None:
@@ -408,44 +518,179 @@ def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Sour
         befores.append(
             now if source.before is None else dataclasses.replace(source.before, state=now.state)
         )
-    settled = _prechecked(draft, connected, Operation.RESTORE, befores)
+    moment = vendor_now(connected)
+    verdicts = {
+        ref: judge_restore(
+            one, profile, remake=wish.remake, on_conflict=wish.on_conflict, now=moment
+        )
+        for ref, one in taken.items()
+    }
+    going = [before for before in befores if _may_go(verdicts[before.ref])]
+    settled = _prechecked(draft, connected, Operation.RESTORE, going)
+    anew = [before for before in going if _is_remake(verdicts[before.ref])]
+    missing = missing_parents(connected, history.journal, anew, settled) if anew else {}
     for source in sources:
-        one = taken[source.ref]
-        verdict = judge_restore(
-            one,
-            profile,
-            remake=wish.remake,
-            on_conflict=wish.on_conflict,
-            now=vendor_now(connected),
-        )
-        without: tuple[str, ...] = ()
-        if isinstance(verdict, Way) and (conflict := settled.get(source.ref)) is not None:
-            without = _left_empty(wish, verdict, conflict)
-            verdict = verdict if without else conflict
-        elif isinstance(verdict, Outcome) and verdict.verdict is Verdict.BY_HAND:
-            verdict = settled.get(source.ref, verdict)
+        verdict, conflict = verdicts[source.ref], settled.get(source.ref)
         if isinstance(verdict, Outcome):
-            draft.settle(connected, verdict)
+            by_hand = verdict.verdict is Verdict.BY_HAND and conflict is not None
+            draft.settle(connected, conflict if by_hand and conflict is not None else verdict)
             continue
-        run = source.known.run if source.known else ""
-        then = source.known.outcome.ref if source.known else source.ref
-        draft.go(
-            verdict,
-            Target(
-                source.ref,
-                one.now.fingerprint(profile.vendor_set),
-                verdict.evidence,
-                f"{run} {then}" if source.before is not None else "",
-                without,
-            ),
-        )
+        print_ = taken[source.ref].now.fingerprint(profile.vendor_set)
+        one = _Returning(connected.crm, source, verdict, print_, missing.get(source.ref, {}))
+        if conflict is not None and (left := _beside(conflict, one.missing)):
+            one.without = _left_empty(wish, verdict, left)
+            if not one.without:
+                draft.settle(connected, _refused(wish, left))
+                continue
+        if one.missing:
+            draft.waiting.append(one)
+        else:
+            draft.back(one)
+    there = [
+        source
+        for source in sources
+        if (told := verdicts[source.ref]) is not None
+        and isinstance(told, Outcome)
+        and (told.verdict, told.state) == (Verdict.ALREADY, State.LIVE)
+        and source.known is not None
+    ]
+    if there:
+        _stragglers(draft, connected, there)
+
+
+def _stragglers(draft: _Draft, connected: Connected, there: Sequence[Source]) -> None:
+    """What went along with records that are back already, and is not: it comes back by itself."""
+    journal, org = draft.history().journal, connected.account.org
+    by_run: dict[str, list[Source]] = {}
+    for source in there:
+        if source.known is not None:
+            by_run.setdefault(source.known.run, []).append(source)
+    for run, some in by_run.items():
+        known = {source.ref: source.known for source in some}
+        along = journal.followers(run, list(known))
+        children = [(parent, s.record) for parent, kept in along.items() for s in kept]
+        now = read_each(connected, [record.ref for _, record in children])
+        left: dict[str, dict[RecordRef, Source]] = {}
+        for parent, record in children:
+            ref, took = record.ref, known[parent]
+            rows = connected.profile.rows(Operation.RESTORE, ref.kind)
+            if took is None or ref not in now or not any(
+                row.support is Support.NATIVE and now[ref].state in row.takes for row in rows
+            ):  # fmt: skip
+                continue
+            outcome = Outcome(ref, Verdict.DONE, now[ref].state, "read_back")
+            then = dataclasses.replace(took, outcome=outcome)
+            left.setdefault(ref.kind, {})[ref] = Source(ref, record, then)
+        for kind, sources in left.items():
+            traces = journal.traces(org, kind, [ref.id for ref in sources])
+            # What was a target of that run as well is brought back as such.
+            alone = [
+                source
+                for ref, source in sources.items()
+                if all(t.parent is not None for t in traces.get(ref.id, ()) if t.run == run)
+            ]
+            if alone:
+                _inspect_restore(draft, connected, alone)
+
+
+def _may_go(verdict: Way | Outcome) -> bool:
+    return isinstance(verdict, Way) or verdict.verdict is Verdict.BY_HAND
+
+
+def _is_remake(verdict: Way | Outcome) -> bool:
+    return isinstance(verdict, Way) and verdict.rows[-1].support is Support.REMADE
+
+
+def _beside(conflict: Outcome, missing: Mapping[str, RecordRef]) -> Outcome | None:
+    """What stands in the way beside parents that are missing; None where nothing else does."""
+    fields = conflict.details.get("fields", ())
+    told = conflict.details.get("missing", {})
+    if not fields or not told:
+        return conflict
+    left = [name for name in fields if name not in told]
+    # What the adapter missed may be there by now: then its field is written like any other.
+    if not left:
+        return None
+    return dataclasses.replace(conflict, details={**conflict.details, "fields": left})
 
 
 def _left_empty(wish: Wish, way: Way, conflict: Outcome) -> tuple[str, ...]:
-    """With `on_conflict = "null"` a remake leaves out the fields that stand in its way."""
-    if wish.on_conflict != "null" or way.rows[-1].support is not Support.REMADE:
+    """With `on_conflict = "null"` what is written leaves out the fields that stand in its way."""
+    if wish.on_conflict != "null" or way.rows[-1].support not in (Support.REMADE, Support.MARKED):
         return ()
     return tuple(conflict.details.get("fields", ()))
+
+
+def _refused(wish: Wish, conflict: Outcome) -> Outcome:
+    """With `on_conflict = "create"` what cannot be made says so."""
+    if wish.on_conflict != "create" or conflict.problem is None:
+        return conflict
+    told = f"{conflict.problem.message} Nothing makes that: create makes missing parents only."
+    problem = dataclasses.replace(conflict.problem, message=told)
+    return dataclasses.replace(conflict, problem=problem)
+
+
+def _parents(draft: _Draft, accounts: Accounts) -> None:
+    """Decide what waits for its parents, once all that this plan brings back is known."""
+    wish, asked = draft.wish, set[RecordRef]()
+    while wish.on_conflict == "create":
+        wanted = {ref for one in draft.waiting for ref in one.missing.values()} - asked
+        wanted -= draft.coming(wanted) | {one.source.ref for one in draft.waiting}
+        wanted -= {outcome.ref for outcome in draft.settled} if wanted else set()
+        if not wanted:
+            break
+        asked |= wanted
+        selection = Selection()
+        for ref in sorted(wanted):
+            selection.add(ref)
+        for some in sources_of(draft.history(), accounts, selection):
+            # A parent that no run kept is no target; its child says what is missing.
+            if kept := [source for source in some if source.before is not None]:
+                _inspect_restore(draft, accounts.connected(kept[0].ref.crm), kept)
+    waiting, draft.waiting = draft.waiting, []
+    while waiting:
+        wanted = {ref for one in waiting for ref in one.missing.values()}
+        coming = draft.coming(wanted)
+        ready = [one for one in waiting if coming.issuperset(one.missing.values())]
+        for one in ready:
+            draft.back(one)
+        waiting = [one for one in waiting if not coming.issuperset(one.missing.values())]
+        if not ready:
+            break
+    for one in waiting:
+        if wish.on_conflict == "null":
+            one.without = tuple(dict.fromkeys((*one.without, *one.missing)))
+            draft.back(one)
+            continue
+        name, parent = next(iter(one.missing.items()))
+        how = (
+            "no run of this journal kept it, so it cannot be made either."
+            if wish.on_conflict == "create"
+            else "--on-conflict null leaves that empty, create brings it back as well."
+        )
+        draft.settle(
+            accounts.connected(one.crm),
+            dataclasses.replace(
+                skipped(
+                    one.source.ref,
+                    "parent_missing",
+                    f"its {name} names {parent}, which is not there; {how}",
+                ),
+                state=State.GONE,
+                details={"fields": list(one.missing)},
+            ),
+        )
+    if made := asked & draft.coming(asked):
+        draft.say(
+            Finding(
+                Severity.WARNING,
+                "vendor_note",
+                f"{len(made)} missing parent(s) are brought back as well.",
+                "That is what --on-conflict create asks for.",
+                len(made),
+                tuple(sorted(made)[:_SHOWN]),
+            )
+        )
 
 
 def _finish(

@@ -88,6 +88,16 @@ class History:
                 self._plans.popitem(last=False)
         return self._plans[run]
 
+    def undone_by(self, run: str) -> str | None:
+        """The newest restore that was carried out to bring back all that a run took; None for none."""
+        for written in self.journal.runs():
+            options = written.entry.body["head"].get("options", {})
+            if written.entry.run == run:
+                return None
+            if options.get("run") == run and not options.get("only"):
+                return written.entry.run
+        return None
+
     def _walk(self, run: str, of: str, number: int) -> Callable[[], Iterator[list[Any]]]:
         def pages() -> Iterator[list[Any]]:
             if of == "settled":

@@ -115,11 +115,13 @@ class TouchBook:
         selected: Tells the plan's own targets, which are never counted.
         listing: Whether what detaches or blocks is listed as well as counted.
         calls: Calls that reading what follows took, by crm.
+        loosened: Targets that name what goes; those of them that stay lose a tie.
     """
 
     selected: Callable[[RecordRef], bool] = lambda ref: False
     listing: bool = True
     calls: dict[str, int] = field(default_factory=dict)
+    loosened: set[RecordRef] = field(default_factory=set)
     _counted: set[int] = field(default_factory=set)
     _rows: dict[tuple[str, CascadeRule], _Row] = field(default_factory=dict)
     _parents: dict[tuple[str, frozenset[Operation], int, str], Spool[RecordRef]] = field(
@@ -220,6 +222,8 @@ class TouchBook:
             row = self._row(connected.crm, rule, depth)
             if isinstance(found, list):
                 for child in found:
+                    if self.selected(child.ref) and rule.effect is Effect.DETACHES:
+                        self.loosened.add(child.ref)
                     if not self._left_out(child.ref):
                         self._add(row, child.ref, parent_of(child, rule, batch).id)
                         row.weight.add(child, connected.profile.measures)

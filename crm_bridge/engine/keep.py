@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
 from crm_bridge.engine.ahead import Seen
 from crm_bridge.engine.inspect import followers
+from crm_bridge.engine.ties import as_planned, mended
 from crm_bridge.engine.work import Item, Phase
 from crm_bridge.errors import BridgeError
 from crm_bridge.journal.store import Entry, Journal, Snapshot
-from crm_bridge.model.abilities import Operation, Support
+from crm_bridge.model.abilities import Capability, Operation, Support
 from crm_bridge.model.plans import Plan
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Problem, Verdict, failed, skipped, unknown
@@ -56,24 +57,61 @@ def keep(
     made = _made_before(items, connected, phases, journal, tried)
     for item in items:
         item.before = now[item.ref]
+        item.whole = _whole(item, item.before, connected, journal, run)
         item.outcome = _judge(item, item.before, connected, phases, tried, taken, made)
     _moved_by_us(items, run, connected, journal, own)
     _write_down(items, run, connected, journal, tried)
     going = [item for item in items if item.outcome is None]
     if plan.operation is not Operation.RESTORE:
         _with_followers(going, connected, phases, announced, seen)
+        _made_whole(going, journal, run)
+        _as_kept_before(going, connected, journal)
     pages: dict[tuple[int, int], list[Snapshot]] = {}
     for item in going:
         if item.outcome is not None:
             continue
         assert item.before is not None
         kept = pages.setdefault((item.step, item.page), [])
-        kept.append(Snapshot(item.kept or item.before))
+        kept.append(Snapshot(item.kept or item.whole or item.before))
         if plan.operation is not Operation.RESTORE:
             kept += item.followers
     for step in sorted({step for step, _ in pages}):
         some = {page: kept for (one, page), kept in pages.items() if one == step}
         journal.keep_pages(run, connected.account.org, step, some)
+
+
+def _whole(
+    item: Item, record: Record, connected: Connected, journal: Journal, run: str
+) -> Record | None:
+    """The record with the ties that this run cut before it; None where there are none."""
+    vendor_set = connected.profile.vendor_set
+    if not item.target.ties or record.unreadable:
+        return None
+    if record.fingerprint(vendor_set) == item.target.fingerprint:
+        return None
+    return as_planned(record, item.target, vendor_set, journal, run, connected.account.org)
+
+
+def _as_kept_before(items: Sequence[Item], connected: Connected, journal: Journal) -> None:
+    """What no read shows any more is kept as an earlier run kept it, with what hung on it then."""
+    hidden = {
+        item.ref: item
+        for item in items
+        if item.outcome is None and item.before is not None and item.before.unreadable
+    }
+    if not hidden:
+        return
+    kind = next(iter(hidden)).kind
+    traces = journal.traces(connected.account.org, kind, [ref.id for ref in hidden])
+    for ref, item in hidden.items():
+        for trace in traces.get(ref.id, ()):
+            record = journal.snapshots(trace.run, [ref]).get(ref)
+            if record is not None and not record.unreadable:
+                item.whole = record
+                known = {s.record.ref for s in item.followers}
+                earlier = journal.followers(trace.run, [ref]).get(ref, [])
+                item.followers += [s for s in earlier if s.record.ref not in known]
+                break
 
 
 def _write_down(
@@ -124,20 +162,35 @@ def _judge(
         return None
     if record.unreadable:
         return failed(ref, "unreadable", "it was read for the plan and cannot be read now.")
-    if record.state is last.gives and not marked and last.support is not Support.REMADE:
+    verb = not marked and last.support is not Support.REMADE
+    if verb and phases[-1].reached(item, record, connected):
         if ref in taken:
             return Outcome(ref, Verdict.DONE, record.state, "read_back")
         return Outcome(ref, Verdict.ALREADY, record.state, "read_back")
-    if record.fingerprint(vendor_set) != item.target.fingerprint:
-        if record.state is State.PENDING:
-            return skipped(ref, "pending", record.evidence or "it waits for an approval or a job.")
-        if record.locked and last.operation is not Operation.RESTORE:
-            return skipped(ref, "locked", "somebody locked it since the plan was made.")
+    moved = item.whole is None and record.fingerprint(vendor_set) != item.target.fingerprint
+    if moved and record.state is State.PENDING:
+        return skipped(ref, "pending", record.evidence or "it waits for an approval or a job.")
+    # No vendor tells of a lock in the fields alone, and a plan takes nothing that is locked.
+    if record.locked and last.operation is not Operation.RESTORE:
+        return skipped(ref, "locked", "somebody locked it since the plan was made.")
+    if moved and _in_a_bin(record, last):
+        # Nobody edits what lies there; what came back before it may have tied it again.
+        return None
+    if moved:
         return dataclasses.replace(
             skipped(ref, "changed", "it is not as the plan saw it; make a new plan for it."),
             state=record.state,
         )
     return None
+
+
+def _in_a_bin(record: Record, row: Capability) -> bool:
+    """Whether a restore finds a record where the vendor itself put it away."""
+    return (
+        row.operation is Operation.RESTORE
+        and row.support is Support.NATIVE
+        and record.state in row.takes
+    )
 
 
 def _tried(
@@ -183,7 +236,7 @@ def _tried(
             failed(ref, "not_applied", "the vendor said done, and a read shows that it is not."),
             state=record.state,
         )
-    if record.fingerprint(connected.profile.vendor_set) == item.target.fingerprint:
+    if (item.whole or record).fingerprint(connected.profile.vendor_set) == item.target.fingerprint:
         return None
     return skipped(ref, "changed", "it is neither as the plan saw it nor where the run leads.")
 
@@ -284,6 +337,19 @@ def _with_followers(
                 "changed",
                 f"{gained[0]} hangs on it now, which the plan did not announce.",
             )
+
+
+def _made_whole(going: Sequence[Item], journal: Journal, run: str) -> None:
+    """Children that this run kept before, as others' children: what it cut since is put back."""
+    refs = [s.record.ref for item in going if item.outcome is None for s in item.followers]
+    before = journal.snapshots(run, refs) if refs else {}
+    for item in going if before else ():
+        item.followers = [
+            dataclasses.replace(s, record=mended(s.record, before[s.record.ref]))
+            if s.record.ref in before
+            else s
+            for s in item.followers
+        ]
 
 
 def restore_sources(journal: Journal, items: Sequence[Item]) -> None:

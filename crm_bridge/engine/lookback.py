@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from crm_bridge.engine.run import Terms
 from crm_bridge.engine.verify import looked_at_again
 from crm_bridge.engine.work import dated
 from crm_bridge.journal.store import Entry
-from crm_bridge.model.abilities import REACHES, Capability, Operation
+from crm_bridge.model.abilities import REACHES, Capability, Operation, Support
 from crm_bridge.model.plans import Plan
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Event, Outcome, Receipt, Verdict
@@ -110,25 +111,35 @@ def _page(
     now: dict[RecordRef, Outcome] = {}
     for outcome in looked:
         record = connected.judged(found[outcome.new_ref or outcome.ref])
-        aim = _aim(row, kept.get(outcome.ref), record) if row is not None else gives
+        aim = _aim(row, gives, plan.operation, kept.get(outcome.ref), record)
         again = looked_at_again(outcome, record, aim, plan.operation, ours.__contains__)
-        again = _compared(again, outcome, record, kept.get(outcome.ref), plan, connected, history)
+        support = row.support if row is not None else Support.BY_HAND
+        again = _compared(
+            again, outcome, record, kept.get(outcome.ref), plan, connected, history, support
+        )
         if row is not None and again.verdict is not outcome.verdict:
             again = dated(again, row, connected)
         now[outcome.ref] = again
     return [now.get(o.ref, o) for o in outcomes]
 
 
-def _aim(row: Capability, kept: Record | None, record: Record) -> State | None:
+def _aim(
+    row: Capability | None,
+    gives: State | None,
+    operation: Operation,
+    kept: Record | None,
+    record: Record,
+) -> State | None:
     """Where an operation leads: a restore of what was void before it was taken leads there again."""
+    away = (State.DELETED, State.GONE) if row is None else row.takes
     if (
-        row.operation is Operation.RESTORE
+        operation is Operation.RESTORE
         and kept is not None
         and record.state is kept.state
-        and record.state not in row.takes
+        and record.state not in away
     ):
         return kept.state
-    return row.gives
+    return gives
 
 
 def _row(plan: Plan, step: int) -> Capability | None:
@@ -175,18 +186,27 @@ def _compared(
     plan: Plan,
     connected: Connected,
     history: History,
+    support: Support,
 ) -> Outcome:
     """For what came back, by whomever: field by field against what was kept."""
+    differed = again.problem is not None and again.problem.code == "differs"
     back = (
-        record.state is State.LIVE
-        and not record.unreadable
+        not record.unreadable
+        and (record.state is State.LIVE or (kept is not None and record.state is kept.state))
         and (
             (again.problem is not None and again.problem.code == "restored_elsewhere")
-            or (plan.operation is Operation.RESTORE and before.verdict is not Verdict.DONE)
+            or (
+                plan.operation is Operation.RESTORE
+                and (before.verdict is not Verdict.DONE or differed)
+            )
         )
     )
     if not back or kept is None:
         return again
+    if differed:
+        # What it hangs on may have come back since.
+        details = {k: v for k, v in again.details.items() if k not in ("differs", "set_by_vendor")}
+        again = dataclasses.replace(again, problem=None, details=details)
     renamed = Renames(history.journal, connected).of([kept])
-    found = compare(kept, record, connected, renamed)
+    found = compare(kept, record, connected, renamed, support=support)
     return told(again, found.matters, found.named)

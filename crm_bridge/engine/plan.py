@@ -484,6 +484,10 @@ _TOLD: Final[Mapping[str, tuple[str, str]]] = {
     "erased": ("irreversible", "were erased for good, and must not come back"),
     "window_over": ("window", "have no window left"),
     "by_hand": ("window", "only a person can restore, in the vendor's page"),
+    "parent_missing": ("blocked", "name a record that is not there"),
+    "value_gone": ("blocked", "hold a value that the vendor takes no more"),
+    "owner_inactive": ("blocked", "belong to somebody who is not active"),
+    "duplicate": ("blocked", "hold a unique value that another record has now"),
     "no_snapshot": ("not_captured", "were never kept"),
     "not_yet": ("vendor_note", "cannot be treated so yet"),
     "never": ("vendor_note", "can never be treated so"),
@@ -605,6 +609,9 @@ def _differs(
     named = [(name, "the vendor writes it itself") for name in profile.vendor_set]
     if support is Support.REMADE:
         named.insert(0, ("id", "a record that is made anew has a new one"))
+        named.append(
+            ("ties of locked records", "what is locked is not written, so it stays untied")
+        )
     named += [(one.what, one.why) for one in profile.losses_of(kind, support, operation)]
     return tuple(dict(named).items())
 

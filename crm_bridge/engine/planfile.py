@@ -27,6 +27,7 @@ from crm_bridge.model.plans import (
     Sum,
     Target,
     TargetOrg,
+    Tie,
     Touch,
 )
 from crm_bridge.model.records import RecordRef, State
@@ -42,11 +43,15 @@ _plain = msgspec.to_builtins
 def target_row(target: Target) -> list[Any]:
     """A target as a row of a page."""
     row: list[Any] = [target.ref.id, target.fingerprint]
-    if target.evidence or target.source:
-        row += [target.evidence, target.source]
-    if target.without:
-        row.append(list(target.without))
-    return row
+    more = [
+        target.evidence,
+        target.source,
+        list(target.without),
+        [[tie.other.kind, tie.other.id, tie.field, tie.was] for tie in target.ties],
+    ]
+    while more and not more[-1]:
+        more.pop()
+    return row + more
 
 
 def target_of(crm: str, kind: str) -> Callable[[list[Any]], Target]:
@@ -55,10 +60,16 @@ def target_of(crm: str, kind: str) -> Callable[[list[Any]], Target]:
     def decode(row: list[Any]) -> Target:
         if len(row) == 2:
             return Target(RecordRef(crm, kind, row[0]), row[1])
-        id_, fingerprint, evidence, source, without = (
-            [*row, "", "", ()][:5] if len(row) < 5 else row
+        whole = [*row, *("", "", (), ())[len(row) - 2 :]]
+        id_, fingerprint, evidence, source, without, ties = whole
+        return Target(
+            RecordRef(crm, kind, id_),
+            fingerprint,
+            evidence,
+            source,
+            tuple(without),
+            tuple(Tie(RecordRef(crm, k, i), name, was) for k, i, name, was in ties),
         )
-        return Target(RecordRef(crm, kind, id_), fingerprint, evidence, source, tuple(without))
 
     return decode
 

@@ -16,7 +16,7 @@ from crm_bridge.engine.select import Selection
 from crm_bridge.engine.verify import Renamed, differences
 from crm_bridge.errors import BridgeError, SettingsError
 from crm_bridge.journal.store import Journal
-from crm_bridge.model.abilities import Operation
+from crm_bridge.model.abilities import Operation, Support
 from crm_bridge.model.plans import PAGE
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Verdict
@@ -203,6 +203,7 @@ def compare(
     connected: Connected,
     renamed: Renamed,
     not_set: Collection[str] = (),
+    support: Support | None = None,
 ) -> Comparison:
     """Hold a record against its snapshot.
 
@@ -212,11 +213,18 @@ def compare(
         connected: The account.
         renamed: New records that stand for old ones.
         not_set: Fields that a remake could not set, and said so.
+        support: The way that it came back by; what the vendor's table names of it is no surprise.
     """
     matter, theirs = differences(before, now, connected.profile.vendor_set, renamed)
     named = dict(theirs)
+    losses = {
+        what.strip()
+        for loss in connected.profile.losses
+        if loss.kind in (before.ref.kind, "*") and loss.support in (None, support)
+        for what in loss.what.split(",")
+    }
     for name in list(matter):
-        if name in not_set:
+        if name in not_set or name in losses:
             named[name] = matter.pop(name)
     return Comparison(matter, named)
 

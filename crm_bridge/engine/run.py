@@ -268,7 +268,7 @@ class Run:
         while stretch := list(islice(pages, size)):
             self._stretch(street, number, phases, stretch, tried)
         self._late_look(street, number, phases)
-        if street.untied:
+        if street.untied or street.unlinked or street.unmade:
             self._torn.append((street, number, phases))
 
     def _chain(self, number: int) -> list[Step]:
@@ -527,12 +527,16 @@ class Run:
 
     def _mend(self) -> None:
         """Once all is back: lookups between what came back, which the vendor left empty."""
+        mended: list[tuple[Street, int, Phase, Aftermath, list[Item]]] = []
         for street, number, phases in self._torn:
             if street.stopped() is not None:
                 continue
             self._read_at = self.terms.clock()
             after = Aftermath(street, self.plan, self.history, self._renames(street))
-            for page, items in _by_page(after.mend(phases[-1])).items():
+            mended.append((street, number, phases[-1], after, after.mend(phases[-1])))
+        for street, number, last, after, some in mended:
+            after.look_again(last, some)
+            for page, items in _by_page(some).items():
                 outcomes = [item.outcome for item in items if item.outcome is not None]
                 self._again(street, number, page, outcomes)
 

@@ -13,9 +13,9 @@ from crm_bridge.engine.verify import judge
 from crm_bridge.engine.work import Item, Phase, not_sent
 from crm_bridge.errors import BridgeError, Busy, PlanBlocked, Rejected, Unauthorized, Unreachable
 from crm_bridge.guard import NotSent, Permit
-from crm_bridge.journal.store import Entry, Journal
+from crm_bridge.journal.store import Entry, Journal, Snapshot
 from crm_bridge.model.plans import PAGE, Batch
-from crm_bridge.model.records import Record, RecordRef
+from crm_bridge.model.records import Link, Record, RecordRef
 from crm_bridge.model.results import Outcome, Problem, Verdict, failed, unknown
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Street:
         kinds: Kinds of what came back along with others.
         made: What was made anew so far.
         untied: Lookups that a delete emptied and its way back left empty: the item that took the
-            record along, the record, the field, and what it held.
+            record along, the record, the field (empty where it was not back at all), and what it held.
+        unmade: Children that could not be made anew yet: the item that took them along, the child.
+        unlinked: Associations that could not be put back yet: the item, the record, the association.
     """
 
     run: str
@@ -69,6 +71,8 @@ class Street:
     kinds: set[str] = field(default_factory=set)
     made: set[RecordRef] = field(default_factory=set)
     untied: list[tuple[Item, RecordRef, str, Any]] = field(default_factory=list)
+    unmade: list[tuple[Item, Snapshot]] = field(default_factory=list)
+    unlinked: list[tuple[Item, RecordRef, Link]] = field(default_factory=list)
 
     def entry(self, stage: str, item: Item, kind: str, **more: Any) -> Entry:
         """An entry about records of one page."""

@@ -28,8 +28,9 @@ class Item:
         step: The index of the step that names its page.
         page: The number of that page.
         ref: Its address.
-        before: As it was read and kept right before it was touched.
+        before: As it was read right before it was touched, and kept.
         kept: What an earlier part of this run kept of it, where that is more than is there now.
+        whole: As it was read, with the ties that this run cut before; kept where it is not None.
         source: For a restore: its snapshot from the run that took it, naming the records that stand
             for old ones now.
         followers: The children that were kept with it, each with the relation that takes it along.
@@ -56,6 +57,7 @@ class Item:
     ref: RecordRef = field(init=False)
     before: Record | None = None
     kept: Record | None = None
+    whole: Record | None = None
     source: Record | None = None
     followers: list[Snapshot] = field(default_factory=list)
     start: int = 0

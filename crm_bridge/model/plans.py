@@ -154,6 +154,21 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Tie:
+    """What ties a record to another target of its plan.
+
+    Attributes:
+        other: That target.
+        field: The lookup that names it; empty for an association.
+        was: The lookup's whole value; for an association its name and its label.
+    """
+
+    other: RecordRef
+    field: str
+    was: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One record of a step, as it was when the plan was made.
 
@@ -165,6 +180,7 @@ class Target:
             "run crm:Kind/id"; empty otherwise.
         without: For a remake, fields that are left empty since their values are not to be had any
             more.
+        ties: What it names among the other targets, since the run itself may cut that.
     """
 
     ref: RecordRef
@@ -172,6 +188,7 @@ class Target:
     evidence: str = ""
     source: str = ""
     without: tuple[str, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
 WHY: Final[dict[str, str]] = {
     "the vendor writes it itself": "由厂商自动写入",
     "a record that is made anew has a new one": "重新创建的记录会得到新的 ID",
+    "what is locked is not written, so it stays untied": "已锁定的记录不会被写入，因此不再关联",
 }
 """Reasons of the loss statement that the core itself gives, in Chinese."""
 

@@ -272,6 +272,7 @@ class HubspotAdapter(Adapter):
                 yield from checks.not_captured(self._schema, kind, records)
             case Operation.RESTORE:
                 yield from checks.remakable(self._schema.of(kind))
+                yield from checks.values_gone(self._schema.of(kind), records)
                 if kind == "contacts":
                     yield from checks.emails_in_use(self._ask, records)
 

@@ -148,6 +148,21 @@ def not_captured(schema: Schema, kind: str, records: Sequence[Record]) -> Iterat
         )  # fmt: skip
 
 
+def values_gone(schema: KindSchema, records: Sequence[Record]) -> Iterator[Outcome]:
+    """Records that left the bin, with values that are no longer among their property's options."""
+    for record in records:
+        if record.state is not State.GONE:
+            continue
+        for name, value in record.fields.items():
+            known = schema.properties.get(name)
+            if known is None or not known.writable or (why := known.refusal(value)) is None:
+                continue
+            yield replace(
+                skipped(record.ref, "value_gone", f"its {name}: {why}."),
+                details={"fields": [name]},
+            )
+
+
 def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
     """Contacts that are to come back while an active contact holds their e-mail.
 

@@ -229,6 +229,8 @@ LOSSES: Final = (
                  f"{SPECS} PublicApiSpecs/CRM/Calls, batch/archive")
         for support in (Support.BY_HAND, Support.REMADE)
     ),
+    LossRule("*", Support.BY_HAND, "links",
+             "HubSpot does not say whether a restore in the page brings associations back", BIN),
     LossRule("*", Support.REMADE, "id and creation date", _NEW, CONTACTS_GUIDE),
     LossRule("*", Support.REMADE, "property history and timeline", _NEW, CONTACTS_GUIDE),
     LossRule("contacts", Support.REMADE, "marketing status",

@@ -52,8 +52,11 @@ class PropertyDef:
             return "HubSpot computes it"
         if self.read_only:
             return "HubSpot lets no client write it"
-        if self.options is not None and not is_empty(value) and str(value) not in self.options:
-            return f"{str(value)!r} is no longer among its options"
+        if self.options is not None and not is_empty(value):
+            # Several choices of one property are told in one text.
+            several = [str(value)] if str(value) in self.options else str(value).split(";")
+            if left := [one for one in several if one not in self.options]:
+                return f"{left[0]!r} is no longer among its options"
         return None
 
 

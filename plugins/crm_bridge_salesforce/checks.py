@@ -27,6 +27,7 @@ from crm_bridge.kit import (
 from crm_bridge_salesforce import soql
 from crm_bridge_salesforce.ids import whole
 from crm_bridge_salesforce.reading import MOST_IDS, Reader
+from crm_bridge_salesforce.remaking import hindrances
 from crm_bridge_salesforce.review import room_told
 from crm_bridge_salesforce.schema import Kind
 from crm_bridge_salesforce.wire import Wire
@@ -130,6 +131,8 @@ class Checks:
         if why := missing(kind, marks):
             marked = (r for r in records if r.state not in (State.DELETED, State.GONE))
             yield from (skipped(record.ref, "not_yet", why) for record in marked)
+        if gone := [r for r in records if r.state is State.GONE]:
+            yield from hindrances(self._reader, kind, gone)
         binned = [r for r in records if r.state is State.DELETED]
         if not binned:
             return
@@ -200,15 +203,23 @@ class Checks:
         if kind.name == "Account":
             kept, won = self._deals(ids)
             why = kept | why
-        why |= self._below(kind.name, [id_ for id_ in ids if id_ not in why], DEPTH)
+        deeper, perhaps = self._below(kind.name, [id_ for id_ in ids if id_ not in why])
+        why |= deeper
         for id_, reason in why.items():
             yield skipped(refs[id_], "blocked", reason)
-        if perhaps := [refs[id_] for id_ in ids if id_ in won and id_ not in why]:
+        if perhaps:
             yield Finding(
                 Severity.WARNING, "blocked",
-                f"{len(perhaps)} Account have won opportunities, which may block it.",
+                f"{len(perhaps)} {kind.name} have followers that others name, which may block it.",
+                "All that names them goes along too; nobody says whether it blocks all the same.",
+                len(perhaps), tuple(refs[id_] for id_ in ids if id_ in perhaps),
+            )  # fmt: skip
+        if asked := [refs[id_] for id_ in ids if id_ in won and id_ not in why]:
+            yield Finding(
+                Severity.WARNING, "blocked",
+                f"{len(asked)} Account have won opportunities, which may block it.",
                 "The page asks a person; nobody says whether the API refuses or deletes.",
-                len(perhaps), tuple(perhaps),
+                len(asked), tuple(asked),
             )  # fmt: skip
 
     def _activated(self, kind: Kind, records: Sequence[Record]) -> dict[str, str]:
@@ -238,30 +249,99 @@ class Checks:
         names = [via, "COUNT(Id) many"]
         return soql.query(names, child, where, ordered=False, tail=f" GROUP BY {via}")
 
-    def _below(self, kind: str, ids: Sequence[str], depth: int) -> dict[str, str]:
-        """Parents whose children would follow, and whose children's own hangers-on block."""
-        why: dict[str, str] = {}
-        if not ids or not depth:
-            return why
-        for rule in self._along(kind):
-            if not self._can_block(rule.child, depth - 1):
-                continue
-            query = soql.query(["Id", rule.via], rule.child, [soql.ids_in(rule.via, ids)])
-            parents = {whole(r["Id"]): whole(r[rule.via]) for r in self._reader.rows(query)}
-            for start in range(0, len(parents), MOST_IDS):
-                some = list(parents)[start : start + MOST_IDS]
-                for child, reason in self._blocked(rule.child, some, depth - 1).items():
-                    if parents[child] in ids:
-                        why.setdefault(parents[child], f"{rule.child} {child}: {reason}")
-        return why
+    def _below(self, kind: str, ids: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+        """Parents whose children would follow, and whose children's own hangers-on block.
 
-    def _blocked(self, kind: str, ids: Sequence[str], depth: int) -> dict[str, str]:
-        rules = [r for r in self._schema.rules(kind) if _stops(r.effect)]
-        queries = [(self._counting(r.child, r.via, ids, r.effect), False) for r in rules]
+        Returns:
+            Why, for each that is blocked; and those where all that blocks a child goes along with
+            the same parent, of which nobody says whether it blocks then.
+        """
+        going = {id_: id_ for id_ in ids}
+        walked, level = {kind}, {kind: list(ids)}
         why: dict[str, str] = {}
-        for rule, told in zip(rules, self._reader.together(queries), strict=True):
-            why |= _reasons(rule.child, rule.via, told)
-        return why | self._below(kind, [i for i in ids if i not in why], depth)
+        ties: dict[str, dict[str, tuple[str, str, str]]] = {}
+        for left in range(DEPTH - 1, -1, -1):
+            below: dict[str, list[str]] = {}
+            for parent, some in level.items():
+                for rule in self._along(parent):
+                    if self._can_block(rule.child, left):
+                        found = self._children_of(rule, some)
+                        fresh = [child for child in found if child not in going]
+                        going |= {child: going[found[child]] for child in fresh}
+                        below.setdefault(rule.child, []).extend(fresh)
+            walked |= set(below)
+            for child, some in below.items():
+                for start in range(0, len(some), MOST_IDS):
+                    sure, by = self._stopped(child, some[start : start + MOST_IDS])
+                    for one, reason in sure.items():
+                        why.setdefault(going[one], f"{child} {one}: {reason}")
+                    for name, those in by.items():
+                        ties.setdefault(name, {}).update(
+                            {id_: (child, one, via) for id_, (one, via) in those.items()}
+                        )
+            level = below
+        perhaps: set[str] = set()
+        for name, blockers in ties.items():
+            along = self._gone_with(name, list(blockers), walked, going)
+            for id_, (child, one, field) in blockers.items():
+                root = going[one]
+                if root in along.get(id_, ()):
+                    perhaps.add(root)
+                else:
+                    told = f"{name} {id_} ({field}) keeps it from being deleted."
+                    why.setdefault(root, f"{child} {one}: {told}")
+        return why, perhaps - set(why)
+
+    def _children_of(self, rule: CascadeRule, ids: Sequence[str]) -> dict[str, str]:
+        """Each record of a relation to the parent that it hangs on."""
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), MOST_IDS):
+            where = [soql.ids_in(rule.via, ids[start : start + MOST_IDS])]
+            query = soql.query(["Id", rule.via], rule.child, where)
+            found |= {whole(r["Id"]): whole(r[rule.via]) for r in self._reader.rows(query)}
+        return found
+
+    def _stopped(
+        self, kind: str, ids: Sequence[str]
+    ) -> tuple[dict[str, str], dict[str, dict[str, tuple[str, str]]]]:
+        """What keeps these: for sure, in words; and kind to blocker to (what it keeps, its field)."""
+        rules = [r for r in self._schema.rules(kind) if _stops(r.effect)]
+        queries = [
+            self._counting(r.child, r.via, ids, r.effect)
+            if r.effect is Effect.MAY_FOLLOW
+            else soql.query(["Id", r.via], r.child, [soql.ids_in(r.via, ids)])
+            for r in rules
+        ]
+        sure: dict[str, str] = {}
+        by: dict[str, dict[str, tuple[str, str]]] = {}
+        told = self._reader.together([(query, False) for query in queries])
+        for rule, rows in zip(rules, told, strict=True):
+            if rule.effect is Effect.MAY_FOLLOW:
+                sure |= _reasons(rule.child, rule.via, rows)
+            elif not isinstance(rows, AdapterError):
+                found = {whole(r["Id"]): (whole(r[rule.via]), rule.via) for r in rows}
+                by.setdefault(rule.child, {}).update(found)
+        return sure, by
+
+    def _gone_with(
+        self, kind: str, ids: Sequence[str], walked: set[str], going: Mapping[str, str]
+    ) -> dict[str, set[str]]:
+        """Each of these records to the roots that take it along by a tie of its own."""
+        vias = sorted(
+            {
+                rule.via
+                for parent in walked
+                for rule in self._schema.rules(parent)
+                if rule.child == kind and rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW)
+            }
+        )
+        found: dict[str, set[str]] = {}
+        for start in range(0, len(ids) if vias else 0, MOST_IDS):
+            where = [soql.ids_in("Id", ids[start : start + MOST_IDS])]
+            for row in self._reader.rows(soql.query(["Id", *vias], kind, where)):
+                named = [whole(row[via]) for via in vias if isinstance(row.get(via), str)]
+                found[whole(row["Id"])] = {going[one] for one in named if one in going}
+        return found
 
     def _along(self, kind: str) -> list[CascadeRule]:
         """What follows a kind, each child described."""

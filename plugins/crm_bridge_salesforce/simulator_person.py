@@ -127,6 +127,9 @@ def _merge(org: Org, told: Act, records: list[Stored]) -> None:
 
 def _lock(org: Org, told: Act, records: list[Stored]) -> None:
     """Submit for approval: the record is locked until somebody decides."""
+    approvable = any(child.child == "ProcessInstance" for child in schema()[told.kind].children)
+    if not approvable:
+        raise Refused(f"no approval process can be defined for {told.kind}")
     for record in records:
         org.store.lock(record)
         fields = {"TargetObjectId": record.id, "Status": "Pending", "SubmittedById": org.person}

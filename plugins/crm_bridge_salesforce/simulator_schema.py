@@ -368,6 +368,13 @@ _OWN_CHILDREN: Mapping[str, tuple[tuple[str, str, str | None, str], ...]] = {
         ("OrderItem", "Product2Id", None, "r"),
         ("Asset", "Product2Id", "Assets", ""),
     ),
+    # What is in use is not deleted with its product or its price book; by itself it is archived:
+    # https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/
+    # sforce_api_objects_pricebookentry.htm
+    "PricebookEntry": (
+        ("OpportunityLineItem", "PricebookEntryId", None, "r"),
+        ("OrderItem", "PricebookEntryId", None, "r"),
+    ),
     "Pricebook2": (
         ("PricebookEntry", "Pricebook2Id", "PricebookEntries", "c"),
         ("Opportunity", "Pricebook2Id", "Opportunities", "r"),

@@ -6,6 +6,7 @@ create-custom-field.html, read 2026-11-24.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -97,6 +98,7 @@ class Checks:
             )
         if operation is Operation.RESTORE:
             yield from self._taken(kind, [r for r in records if r.state in AWAY])
+            yield from self._values_gone(kind, [r for r in records if r.state is State.GONE])
         if operation in (Operation.VOID, Operation.ARCHIVE, Operation.DELETE):
             yield self._automation(operation)
             for record in records:
@@ -112,7 +114,28 @@ class Checks:
                 record = mine.get(value)
                 if record is not None and record.ref.id != holder:
                     told = f"its {field.name} {value} must be unique, and is {kind}/{holder}'s now."
-                    yield skipped(record.ref, "duplicate", told)
+                    yield dataclasses.replace(
+                        skipped(record.ref, "duplicate", told), details={"fields": [field.name]}
+                    )
+
+    def _values_gone(self, kind: str, records: Sequence[Record]) -> Iterator[Outcome]:
+        """Records to be made anew with a value that is no longer among those of its picklist."""
+        fields = self.describes.fields(kind) if records else {}
+        for record in records:
+            for name, value in record.fields.items():
+                field = fields.get(name)
+                if (
+                    field is None
+                    or field.type != "picklist"
+                    or not field.picks
+                    or not field.creates
+                ):
+                    continue
+                if not is_empty(value) and str(value) not in field.picks:
+                    told = f"{value!r} is no longer among the values of its {name}."
+                    yield dataclasses.replace(
+                        skipped(record.ref, "value_gone", told), details={"fields": [name]}
+                    )
 
     @staticmethod
     def _held(operation: Operation, record: Record) -> Iterator[Outcome]:

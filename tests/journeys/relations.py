@@ -100,9 +100,7 @@ class Graph:
 
 def graph(street: Street, crm: str, vendor: str, seed: int, **switches: Any) -> Graph:
     """Plan, apply, compare, on the graph of one seed."""
-    draw = random.Random(f"{vendor}:{seed}")
-    street.begin(seed, draw.randint(6, 14), **switches)
-    stir(street, crm, draw, draw.randint(2, 8))
+    draw = _begun(street, crm, vendor, seed, switches)
     bridge = street.bridge()
     before = street.truth(crm)
     operation = draw.choice(OPERATIONS[vendor])
@@ -117,13 +115,34 @@ def graph(street: Street, crm: str, vendor: str, seed: int, **switches: Any) -> 
     for touch in plan.touches:
         if touch.rule.effect is not Effect.BLOCKS:
             found.said[touch.rule.effect] |= {(ref.kind, ref.id) for ref in touch.refs}
+    for finding in plan.findings:
+        refs = {(ref.kind, ref.id) for ref in finding.refs}
+        if "target(s) that stay" in finding.summary:
+            # In no touch, since touches count no target.
+            found.said[Effect.DETACHES] |= refs
+        elif finding.code == "blocked" and "may block" in finding.summary:
+            found.said[Effect.MAY_BLOCK] |= refs
     blocked = [o.ref for o in plan.settled if o.problem and o.problem.code == "blocked"]
     found.said[Effect.BLOCKS] = {(ref.kind, ref.id) for ref in blocked}
     if any(t.rule.effect is Effect.MAY_BLOCK for t in plan.touches):
         found.said[Effect.MAY_BLOCK] |= targets
-    found.so[Effect.BLOCKS] = stayed | _tried(bridge, blocked, plan)
     _see(found, before, after, targets)
+    found.so[Effect.BLOCKS] = stayed
+    if blocked:
+        # As the graph was when that was said, and not after the others went.
+        _begun(street, crm, vendor, seed, switches)
+        found.so[Effect.BLOCKS] |= _tried(street.bridge(), blocked, plan)
     return found
+
+
+def _begun(
+    street: Street, crm: str, vendor: str, seed: int, switches: Mapping[str, Any]
+) -> random.Random:
+    """The graph of a seed, the same each time; gives what draws on."""
+    draw = random.Random(f"{vendor}:{seed}")
+    street.begin(seed, draw.randint(6, 14), **switches)
+    stir(street, crm, draw, draw.randint(2, 8))
+    return draw
 
 
 def _some_plan(

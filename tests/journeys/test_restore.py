@@ -107,3 +107,50 @@ def test_after_the_window_what_is_made_anew_differs_only_in_what_was_named(vendo
                 same += len(values - set(what))
                 assert set(what) <= losses[kind], f"{ref} {what}"
         assert same / total >= 0.97
+
+
+def test_what_nobody_shows_any_more_is_made_anew_as_the_run_before_kept_it() -> None:
+    with street("fxiaoke", records=24) as one:
+        one.begin(3, 24, voided_query="never", voided_get="empty")
+        before, bridge = one.truth("fxk"), one.bridge()
+        refs = [RecordRef("fxk", "LeadsObj", id) for id in live(before, "LeadsObj")][:3]
+        bridge.apply(bridge.plan("void", refs, **WHY))
+        plan = bridge.plan("delete", refs, **WHY)
+        receipt = bridge.apply(plan, confirm=plan.confirm)
+        assert receipt.counts[Verdict.DONE] == 3
+        undone = bridge.apply(bridge.plan("restore", receipt.run, remake=True, **WHY))
+        truth = one.truth("fxk")
+        new = {o.ref.id: o.new_ref.id for o in undone.outcomes if o.new_ref}
+        assert {
+            ref.id: differences(before["LeadsObj", ref.id], truth["LeadsObj", new[ref.id]])
+            for ref in refs
+        } == {ref.id: {} for ref in refs}
+
+
+def test_what_hangs_on_two_records_made_anew_is_made_once_both_are_there() -> None:
+    with street("salesforce", records=40) as one:
+        before, bridge = one.truth("sf"), one.bridge()
+        kind = "AccountContactRelation"
+        both = [
+            (RecordRef("sf", "Account", r.fields["AccountId"]),
+             RecordRef("sf", "Contact", r.fields["ContactId"]))
+            for r in before.values()
+            if r.kind == kind and r.state == "live"
+        ]  # fmt: skip
+        refs = list(dict.fromkeys(ref for pair in both for ref in pair))
+        plan = bridge.plan("delete", refs, **WHY)
+        sent = {ref for step in plan.steps for ref in step.refs}
+        pairs = [pair for pair in both if sent.issuperset(pair)]
+        assert pairs
+        receipt = bridge.apply(plan)
+        one.grounds["sf"].turn("sf", timedelta(days=120))
+        later = one.bridge()
+        undone = later.apply(later.plan("restore", receipt.run, remake=True, **WHY))
+        new = {o.ref: o.new_ref.id for o in undone.outcomes if o.new_ref}
+        there = [
+            (r.fields.get("AccountId"), r.fields.get("ContactId"))
+            for r in one.truth("sf").values()
+            if r.kind == kind and r.state == "live"
+        ]
+        for account, contact in pairs:
+            assert there.count((new[account], new[contact])) == 1

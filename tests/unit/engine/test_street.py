@@ -128,6 +128,23 @@ def test_each_sort_of_record_gets_its_own_verdict(world: World, bridge: Bridge) 
     assert again.counts[Verdict.DONE] == 4
 
 
+def test_what_was_locked_since_the_plan_is_left_alone_and_never_sent(
+    world: World, bridge: Bridge, tmp_path: Path, open_bridge: Callable[..., Bridge]
+) -> None:
+    some = refs(world, "Lead", 3)
+    plan = bridge.plan("delete", some, **WHY)
+    bridge.save_plan(plan, tmp_path / "plan.json")
+    world.act("mem", "lock", "Lead", [some[0].partition("/")[2]])
+    with pytest.raises(PlanMoved) as refused:
+        open_bridge().apply(tmp_path / "plan.json")
+    assert [(str(ref), how) for ref, how in refused.value.moved] == [(some[0], "was locked")]
+    receipt = bridge.apply(plan)
+    told = {str(o.ref): (o.verdict.value, o.problem and o.problem.code) for o in receipt.outcomes}
+    assert told[some[0]] == ("skipped", "locked")
+    assert receipt.counts[Verdict.DONE] == 2
+    assert some[0].partition("/")[2] not in writes(world)
+
+
 def test_a_lost_answer_is_settled_by_a_read_and_never_sent_twice(
     world: World, bridge: Bridge
 ) -> None:
@@ -276,9 +293,8 @@ def test_what_is_protected_is_left_alone(world: World, open_bridge: Callable[...
     assert state(world, some[0]) == "live"
 
 
-def test_a_stop_leaves_a_run_that_resume_finishes(
-    world: World, open_bridge: Callable[..., Bridge]
-) -> None:
+def stopped_half_way(world: World, open_bridge: Callable[..., Bridge]) -> tuple[str, list[str]]:
+    """A run over 30 leads that was stopped after its first answer, and the leads."""
     some = refs(world, "Lead", 30)
     holder: list[Bridge] = []
 
@@ -294,9 +310,43 @@ def test_a_stop_leaves_a_run_that_resume_finishes(
     holder.append(bridge)
     receipt = bridge.apply(bridge.plan("delete", some, limit_share=1.0, **WHY))
     assert receipt.halted == "signal"
-    after = open_bridge().resume(receipt.run)
+    return receipt.run, some
+
+
+def test_a_stop_leaves_a_run_that_resume_finishes(
+    world: World, open_bridge: Callable[..., Bridge]
+) -> None:
+    run, some = stopped_half_way(world, open_bridge)
+    after = open_bridge().resume(run)
     assert after.counts[Verdict.DONE] == 30
     assert sorted(writes(world)) == sorted(r.partition("/")[2] for r in some)
+
+
+def test_a_run_that_was_undone_is_not_gone_on_with(
+    world: World, open_bridge: Callable[..., Bridge]
+) -> None:
+    run, some = stopped_half_way(world, open_bridge)
+    bridge = open_bridge()
+    back = bridge.apply(bridge.plan("restore", run))
+    sent = writes(world)
+    with pytest.raises(PlanBlocked) as refused:
+        open_bridge().resume(run)
+    assert (refused.value.code, refused.value.exit_code) == ("undone", 4)
+    assert back.run in refused.value.summary
+    assert writes(world) == sent
+    assert {state(world, ref) for ref in some} == {"live"}
+
+
+def test_a_run_of_which_only_some_came_back_can_be_gone_on_with(
+    world: World, open_bridge: Callable[..., Bridge]
+) -> None:
+    run, some = stopped_half_way(world, open_bridge)
+    bridge = open_bridge()
+    done = [o.ref for o in bridge.receipt(run).outcomes if o.verdict is Verdict.DONE]
+    bridge.apply(bridge.plan("restore", run, only=done[:1]))
+    open_bridge().resume(run)
+    left = [ref for ref in some if state(world, ref) == "live"]
+    assert left == [str(done[0])]
 
 
 def test_runs_tell_what_was_done_and_by_whom(world: World, bridge: Bridge) -> None:
