@@ -54,7 +54,7 @@ def keep(
     """
     refs = [item.ref for item in items]
     now = connected.read_surely(refs) if seen is None else seen.records
-    made = _made_before(items, connected, phases, journal, tried)
+    made = _made_before(items, connected, phases, journal)
     for item in items:
         item.before = now[item.ref]
         item.whole = _whole(item, item.before, connected, journal, run)
@@ -155,6 +155,9 @@ def _judge(
     vendor_set = connected.profile.vendor_set
     marked = last.support is Support.MARKED
     known_only = item.target.evidence.startswith("journal")
+    if (new := made.get(ref.id)) is not None and ref not in tried:
+        # With its parent, earlier in this run: a record is made anew once.
+        return Outcome(ref, Verdict.DONE, State.LIVE, "journal", new_ref=new)
     if ref in tried:
         return _tried(item, record, connected, phases, tried[ref], made)
     if record.unreadable and known_only:
@@ -275,20 +278,13 @@ def _moved_by_us(
 
 
 def _made_before(
-    items: Sequence[Item],
-    connected: Connected,
-    phases: Sequence[Phase],
-    journal: Journal,
-    tried: Mapping[RecordRef, Outcome | None],
+    items: Sequence[Item], connected: Connected, phases: Sequence[Phase], journal: Journal
 ) -> Mapping[str, RecordRef]:
-    """Old ids of what an earlier part of the run made anew, and wrote down, to the new records."""
-    if not tried or phases[-1].what != "create":
+    """Old ids of what was made anew before, also with its parent in this very run, to the new ones."""
+    if not items or phases[-1].what != "create":
         return {}
-    doubtful = [item.ref for item in items if item.ref in tried]
-    if not doubtful:
-        return {}
-    org = connected.account.org
-    return journal.remade(org, doubtful[0].kind, [ref.id for ref in doubtful])
+    ids = [item.ref.id for item in items]
+    return journal.remade(connected.account.org, items[0].ref.kind, ids)
 
 
 def _made(item: Item, connected: Connected, made: Mapping[str, RecordRef]) -> Outcome | None:
