@@ -30,6 +30,7 @@ from crm_bridge.engine.plan import (
     judge_restore,
     lasting,
     losses_of,
+    reads_of,
     settled_findings,
     step_findings,
     steps_of,
@@ -138,7 +139,17 @@ class _Draft:
     waiting: list[_Returning] = field(default_factory=list)
     protect: dict[str, Protection] = field(default_factory=dict)
     held: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
+    looked: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     ways: dict[str, Callable[[str, State], Way | None]] = field(default_factory=dict)
+
+    def read(self, connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
+        """Read records of one kind, and count what that took."""
+        before = connected.guard.calls
+        found = connected.read_surely(refs)
+        key = (connected.crm, refs[0].kind)
+        calls, records = self.looked.get(key, (0, 0))
+        self.looked[key] = (calls + connected.guard.calls - before, records + len(refs))
+        return found
 
     def settle(self, connected: Connected, outcome: Outcome) -> None:
         """Note a target whose verdict is known already."""
@@ -368,7 +379,7 @@ def _protection(connected: Connected) -> Protection:
 def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> None:
     """Look at records of one kind, and give each its way or its verdict."""
     operation, profile = draft.wish.operation, connected.profile
-    found = connected.read_surely(refs)
+    found = draft.read(connected, refs)
     hidden = [
         r for r in refs if found[r].unreadable or found[r].state in (State.GONE, State.DELETED)
     ]
@@ -506,7 +517,7 @@ def _protected(protection: Protection, record: Record) -> str | None:
 def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Source]) -> None:
     wish, profile = draft.wish, connected.profile
     refs = [source.ref for source in sources]
-    found = connected.read_surely(refs)
+    found = draft.read(connected, refs)
     history = draft.history()
     remade = history.journal.remade(connected.account.org, refs[0].kind, [r.id for r in refs])
     befores: list[Record] = []
@@ -708,10 +719,10 @@ def _finish(
     steps = steps_of(draft.groups, profiles, rules, wish.operation)
     kept = dict(draft.book.calls)
     for touch in touches:
-        if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW):
-            batch = max(1, profiles[touch.crm].read_batch)
-            kept[touch.crm] = kept.get(touch.crm, 0) + ceil((touch.count or 0) / batch)
-    counts = counts_of(steps, len(draft.settled), profiles, kept)
+        if touch.rule.effect is Effect.FOLLOWS:
+            looks = reads_of(profiles[touch.crm], touch.count or 0, away=True)
+            kept[touch.crm] = kept.get(touch.crm, 0) + looks
+    counts = counts_of(steps, len(draft.settled), profiles, kept, draft.looked)
     now = datetime.now(UTC)
     plan = Plan(
         id=f"p-{now:%Y%m%d}-{secrets.token_hex(4)}",

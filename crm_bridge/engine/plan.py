@@ -434,8 +434,20 @@ def ordered(kinds: Sequence[str], rules: Sequence[CascadeRule], operation: Opera
         return list(kinds)
 
 
+def reads_of(profile: Profile, count: int, *, away: bool) -> int:
+    """Calls that reading so many records takes, live or away."""
+    calls = (profile.away_calls or profile.read_calls) if away else profile.read_calls
+    batch = max(1, profile.read_batch)
+    # What a read of a full batch takes by the hundred, a smaller one takes less of.
+    return max(ceil(count / batch), ceil(count * calls / batch)) if count else 0
+
+
 def counts_of(
-    steps: Sequence[Step], settled: int, profiles: Mapping[str, Profile], kept: Mapping[str, int]
+    steps: Sequence[Step],
+    settled: int,
+    profiles: Mapping[str, Profile],
+    kept: Mapping[str, int],
+    looked: Mapping[tuple[str, str], tuple[int, int]],
 ) -> Counts:
     """Totals, with the calls that applying will take.
 
@@ -444,16 +456,22 @@ def counts_of(
         settled: Targets with a verdict already.
         profiles: Each crm's table.
         kept: Calls for the capsule's children and for looking at them afterwards, by crm.
+        looked: Calls and records of the reads that the plan made, by crm and kind: what goes is read
+            once more in the same way before it is touched.
     """
     calls, records = 0, settled
     for step in steps:
         count, row = len(step.targets), step.capability
         profile = profiles[step.crm]
-        reads = ceil(count / max(1, profile.read_batch)) * profile.read_calls
+        made, of = looked.get((step.crm, step.kind), (0, 0))
+        again = ceil(made * count / of) if of else reads_of(profile, count, away=False)
         if step.after is None:
             records += count
-            calls += reads
-        calls += ceil(count / max(1, row.batch)) * row.sends + reads
+            calls += again
+        away = row.gives is not State.LIVE and row.support is Support.NATIVE
+        stays = row.operation is not Operation.RESTORE and not away
+        calls += ceil(count / max(1, row.batch)) * row.sends
+        calls += again if stays else reads_of(profile, count, away=away)
     # Each account is asked once who we are, and its children are read once more for the capsule.
     calls += sum(1 + kept.get(crm, 0) for crm in {step.crm for step in steps})
     return Counts(records, len(steps), calls, settled)

@@ -212,6 +212,7 @@ PROFILE: Final = Profile(
     ),
     lanes=4,
     read_batch=100,
+    away_calls=2,
     id_grammar=r"[0-9a-f]{24}|[0-9a-f]{32}",
     hosts=HOSTS,
     measures=(

@@ -258,6 +258,7 @@ PROFILE: Final = Profile(
     lanes=8,
     read_batch=READ,
     read_calls=READ_CALLS,
+    away_calls=2 * READ // BATCH,
     id_grammar=r"[1-9][0-9]{0,18}",
     hosts=("hubapi.com",),
     measures=MEASURES,

@@ -219,6 +219,7 @@ PROFILE: Final = Profile(
     vendor_set=VENDOR_SET,
     lanes=5,
     read_batch=100,
+    away_calls=2,
     id_grammar=r"[0-9]{15,20}",
     hosts=HOSTS,
     measures=MEASURES,
