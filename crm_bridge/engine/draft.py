@@ -140,15 +140,20 @@ class _Draft:
     protect: dict[str, Protection] = field(default_factory=dict)
     held: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
     looked: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    runs: dict[str, int] = field(default_factory=dict)
     ways: dict[str, Callable[[str, State], Way | None]] = field(default_factory=dict)
 
     def read(self, connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
         """Read records of one kind, and count what that took."""
         before = connected.guard.calls
         found = connected.read_surely(refs)
-        key = (connected.crm, refs[0].kind)
-        calls, records = self.looked.get(key, (0, 0))
-        self.looked[key] = (calls + connected.guard.calls - before, records + len(refs))
+        key, profile = (connected.crm, refs[0].kind), connected.profile
+        made, (calls, records) = connected.guard.calls - before, self.looked.get(key, (0, 0))
+        if profile.read_calls > 1:
+            # The first read of a kind asks for the kind itself as well, and a plan may read smaller
+            # parts; the run does neither.
+            made = min(made, reads_of(profile, len(refs), away=False))
+        self.looked[key] = (calls + made, records + len(refs))
         return found
 
     def settle(self, connected: Connected, outcome: Outcome) -> None:
@@ -174,6 +179,8 @@ class _Draft:
         """Note a record that comes back."""
         known = one.source.known
         run, then = (known.run, known.outcome.ref) if known else ("", one.source.ref)
+        if run and one.way.rows[-1].support is Support.NATIVE:
+            self.runs[run] = self.runs.get(run, 0) + 1
         source = f"{run} {then}" if one.source.before is not None else ""
         target = Target(
             one.source.ref, one.fingerprint, one.way.evidence, source, tuple(one.without)
@@ -722,6 +729,8 @@ def _finish(
         if touch.rule.effect is Effect.FOLLOWS:
             looks = reads_of(profiles[touch.crm], touch.count or 0, away=True)
             kept[touch.crm] = kept.get(touch.crm, 0) + looks
+    for crm, looks in _children_back(draft, profiles).items():
+        kept[crm] = kept.get(crm, 0) + looks
     counts = counts_of(steps, len(draft.settled), profiles, kept, draft.looked)
     now = datetime.now(UTC)
     plan = Plan(
@@ -774,6 +783,22 @@ def _finish(
     )
     more = [finding for some in review(plan=plan, scene=scene) or () for finding in some or ()]
     return sealed(dataclasses.replace(plan, findings=_sorted([*plan.findings, *more])))
+
+
+def _children_back(draft: _Draft, profiles: Mapping[str, Profile]) -> dict[str, int]:
+    """Calls for looking at what went along with records that come back, by crm.
+
+    Their runs' plans tell how many those were; of a part of a run, the like share.
+    """
+    looks: dict[str, int] = {}
+    for run, count in draft.runs.items():
+        taken = draft.history().plan(run)
+        for touch in taken.touches:
+            if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW) and touch.crm in profiles:
+                some = ceil((touch.count or 0) * count / max(1, taken.counts.records))
+                calls = reads_of(profiles[touch.crm], some, away=False)
+                looks[touch.crm] = looks.get(touch.crm, 0) + calls
+    return looks
 
 
 def _kinds(draft: _Draft, crm: str) -> list[str]:

@@ -469,7 +469,10 @@ def counts_of(
             records += count
             calls += again
         away = row.gives is not State.LIVE and row.support is Support.NATIVE
-        stays = row.operation is not Operation.RESTORE and not away
+        # By a mark a record is looked at in the same way before and after.
+        stays = row.support is Support.MARKED or (
+            row.operation is not Operation.RESTORE and not away
+        )
         calls += ceil(count / max(1, row.batch)) * row.sends
         calls += again if stays else reads_of(profile, count, away=away)
     # Each account is asked once who we are, and its children are read once more for the capsule.
