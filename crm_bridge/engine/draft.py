@@ -54,7 +54,6 @@ from crm_bridge.model.plans import (
     Severity,
     Target,
     TargetOrg,
-    Tie,
 )
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Verdict, skipped
@@ -412,6 +411,7 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
         operations = {row.operation for row in rows}
         blockers = draft.book.blockers(connected, operations, [r.ref for r, _ in some])
         gone: list[RecordRef] = []
+        lookups = _lookups(draft, connected, some[0][0].ref.kind, operations)
         for record, chosen in some:
             ref = record.ref
             outcome = settled.get(ref)
@@ -420,7 +420,7 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
             if outcome is not None:
                 draft.settle(connected, outcome)
                 continue
-            ties = _ties(draft, connected, record, operations)
+            ties = () if lookups is None else ties_of(record, lookups, draft.book.selected)
             print_ = record.fingerprint(profile.vendor_set)
             draft.go(chosen, Target(ref, print_, chosen.evidence, ties=ties))
             draft.weight.add(record, profile.measures)
@@ -428,22 +428,21 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
         draft.book.reach(connected, operations, gone)
 
 
-def _ties(
-    draft: _Draft, connected: Connected, record: Record, operations: Collection[Operation]
-) -> tuple[Tie, ...]:
-    """What the run itself may cut between this record and other targets, which go before it."""
+def _lookups(
+    draft: _Draft, connected: Connected, kind: str, operations: Collection[Operation]
+) -> Mapping[str, Sequence[str]] | None:
+    """Lookups between this kind and other targets that the run itself may cut; None where it cuts none."""
     native = any(
         row.support is Support.NATIVE
         for operation in operations
-        for row in connected.profile.rows(operation, record.ref.kind)
+        for row in connected.profile.rows(operation, kind)
     )
     if not native:
-        return ()
-    key = (connected.crm, record.ref.kind)
+        return None
+    key = (connected.crm, kind)
     if key not in draft.lookups:
-        kinds = draft.kinds[connected.crm]
-        draft.lookups[key] = lookups_among(connected, record.ref.kind, kinds, operations)
-    return ties_of(record, draft.lookups[key], draft.book.selected)
+        draft.lookups[key] = lookups_among(connected, kind, draft.kinds[connected.crm], operations)
+    return draft.lookups[key]
 
 
 def _judged(

@@ -33,6 +33,8 @@ def ties_of(
     record: Record, lookups: Mapping[str, Sequence[str]], selected: Callable[[RecordRef], bool]
 ) -> tuple[Tie, ...]:
     """The ties of a record to other targets of the plan."""
+    if not lookups and not record.links:
+        return ()
     crm, found = record.ref.crm, list[Tie]()
     for name, kinds in lookups.items():
         value = record.fields.get(name)
