@@ -300,7 +300,10 @@ class Adapter(ABC):
         return self.profile
 
     def twin(self, record: Record) -> RecordRef | None:
-        """A live record that was made anew from this snapshot, if one can be told for sure."""
+        """A live record that was made anew from this snapshot, if one can be told; of several the oldest.
+
+        None means that there is none: a remake in doubt is then sent again.
+        """
         return None
 
     def twins(self, records: Sequence[Record]) -> Mapping[RecordRef, Sequence[RecordRef]]:

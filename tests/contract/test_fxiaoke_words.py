@@ -477,13 +477,15 @@ class TestRemake:
         assert after.fields["create_time"] == bench.whole[ref].fields["create_time"]
         assert set(told.details["not_set"]) >= {"_id", "life_status", "relevant_team"}
 
-    def test_a_twin_is_never_one_of_two(self, bench: Bench) -> None:
+    def test_of_two_twins_the_older_is_told_and_both_are_named(self, bench: Bench) -> None:
         making = rows(Operation.RESTORE, LEAD, Support.REMADE)[0]
         (ref,) = bench.plain(LEAD, 1)
         bench.bring(making, [ref])
-        list(bench.adapter.create([bench.whole[ref]]))
-        list(bench.adapter.create([bench.whole[ref]]))
-        assert bench.adapter.twin(bench.whole[ref]) is None
+        (first,) = bench.adapter.create([bench.whole[ref]])
+        (second,) = bench.adapter.create([bench.whole[ref]])
+        assert bench.adapter.twin(bench.whole[ref]) == first.new_ref
+        both = bench.adapter.twins([bench.whole[ref]])[ref]
+        assert list(both) == [first.new_ref, second.new_ref]
 
     def test_a_money_account_is_the_one_that_came_with_the_new_account(self, bench: Bench) -> None:
         making = rows(Operation.RESTORE, ACCOUNT, Support.REMADE)[0]

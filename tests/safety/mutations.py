@@ -153,8 +153,8 @@ MUTATIONS = (
     Mutation(
         "act on what changed since the plan",
         "crm_bridge/engine/keep.py",
-        "    if record.fingerprint(vendor_set) != item.target.fingerprint:",
-        "    if not ref:",
+        "    moved = item.whole is None and record.fingerprint(vendor_set) != item.target.fingerprint",
+        "    moved = False",
         "tests/unit/engine/test_street.py::test_what_changed_since_the_plan_is_skipped",
     ),
     Mutation(
