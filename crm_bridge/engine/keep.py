@@ -29,7 +29,6 @@ def keep(
     announced: Callable[[RecordRef], bool],
     tried: Mapping[RecordRef, Outcome | None],
     taken: Collection[RecordRef] = (),
-    own: Callable[[RecordRef], bool] = lambda _: False,
     seen: Seen | None = None,
 ) -> None:
     """Read these items anew, settle those that moved, and keep the rest with what would follow.
@@ -45,7 +44,6 @@ def keep(
             conflict.
         tried: Items that an earlier part of this run may have sent already, with what was known then.
         taken: Records that this run took along already, as somebody's followers.
-        own: Tells the plan's own targets; a tie to one of those may be gone because this run took it.
         seen: What a look ahead read of them while it is fresh; None to read them now.
 
     Raises:
@@ -59,7 +57,6 @@ def keep(
         item.before = now[item.ref]
         item.whole = _whole(item, item.before, connected, journal, run)
         item.outcome = _judge(item, item.before, connected, phases, tried, taken, made)
-    _moved_by_us(items, run, connected, journal, own)
     _write_down(items, run, connected, journal, tried)
     going = [item for item in items if item.outcome is None]
     if plan.operation is not Operation.RESTORE:
@@ -72,7 +69,7 @@ def keep(
             continue
         assert item.before is not None
         kept = pages.setdefault((item.step, item.page), [])
-        kept.append(Snapshot(item.kept or item.whole or item.before))
+        kept.append(Snapshot(item.whole or item.before))
         if plan.operation is not Operation.RESTORE:
             kept += item.followers
     for step in sorted({step for step, _ in pages}):
@@ -242,39 +239,6 @@ def _tried(
     if (item.whole or record).fingerprint(connected.profile.vendor_set) == item.target.fingerprint:
         return None
     return skipped(ref, "changed", "it is neither as the plan saw it nor where the run leads.")
-
-
-def _moved_by_us(
-    items: Sequence[Item],
-    run: str,
-    connected: Connected,
-    journal: Journal,
-    own: Callable[[RecordRef], bool],
-) -> None:
-    """Let go on what lost nothing but ties to records that this very run took meanwhile.
-
-    Before it died the run kept it, with those ties: what was kept then stays its snapshot.
-    """
-    moved = [
-        i
-        for i in items
-        if i.outcome is not None and i.outcome.problem is not None
-        if i.outcome.problem.code == "changed"
-    ]
-    if not moved:
-        return
-    vendor_set = connected.profile.vendor_set
-    before = journal.snapshots(run, [item.ref for item in moved])
-    for item in moved:
-        then, now = before.get(item.ref), item.before
-        if then is None or now is None or not set(now.links) <= set(then.links):
-            continue
-        lost = set(then.links) - set(now.links)
-        same = dataclasses.replace(then, links=now.links)
-        if all(own(link.other) for link in lost) and (
-            same.fingerprint(vendor_set) == now.fingerprint(vendor_set)
-        ):
-            item.kept, item.outcome = then, None
 
 
 def _made_before(

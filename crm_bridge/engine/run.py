@@ -119,7 +119,6 @@ class Run:
         self._tally = _Tally()
         self._read_at = 0.0
         self._announced: set[int] | None = None
-        self._own: set[int] | None = None
         self._halted: str | None = None
         self._opened = False
         self._asked: dict[int, dict[str, int]] = {}
@@ -404,7 +403,6 @@ class Run:
                     announced=self._is_announced,
                     tried=doubt,
                     taken=self._taken(street, items),
-                    own=self._is_own,
                     seen=seen,
                 )
                 if self.plan.operation is Operation.RESTORE:
@@ -569,12 +567,6 @@ class Run:
                     for one in step.refs
                 )
         return mark_of(ref) in self._announced
-
-    def _is_own(self, ref: RecordRef) -> bool:
-        if self._own is None:
-            roots = [step for step in self.plan.steps if step.after is None]
-            self._own = {mark_of(one) for step in roots for one in step.refs}
-        return mark_of(ref) in self._own
 
     def _taken(self, street: Street, items: Sequence[Item]) -> set[RecordRef]:
         """Targets that this run took along already, as somebody's children."""

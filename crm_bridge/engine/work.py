@@ -29,7 +29,6 @@ class Item:
         page: The number of that page.
         ref: Its address.
         before: As it was read right before it was touched, and kept.
-        kept: What an earlier part of this run kept of it, where that is more than is there now.
         whole: As it was read, with the ties that this run cut before; kept where it is not None.
         source: For a restore: its snapshot from the run that took it, naming the records that stand
             for old ones now.
@@ -56,7 +55,6 @@ class Item:
     page: int
     ref: RecordRef = field(init=False)
     before: Record | None = None
-    kept: Record | None = None
     whole: Record | None = None
     source: Record | None = None
     followers: list[Snapshot] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A resume goes on with what lost nothing but ties to records that its own run took meanwhile."""
+"""A run goes on with what lost nothing but ties to records that it took itself meanwhile."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from crm_bridge.engine.keep import _moved_by_us
-from crm_bridge.engine.work import Item
-from crm_bridge.model.plans import Target
+from crm_bridge.engine.ties import as_planned
+from crm_bridge.model.plans import Target, Tie
 from crm_bridge.model.records import Link, Record, RecordRef, State
-from crm_bridge.model.results import skipped
 
 REF = RecordRef("hub", "contacts", "1")
 TAKEN, OTHER = RecordRef("hub", "contacts", "2"), RecordRef("hub", "contacts", "3")
@@ -20,20 +18,19 @@ TIES = (Link("friend", TAKEN, None), Link("friend", OTHER, None))
 THEN = Record(REF, State.LIVE, {"name": "a", "stamp": "1"}, TIES)
 
 
-def after(now: Record) -> Item:
-    item = Item(Target(REF, THEN.fingerprint(("stamp",))), 0, 0, before=now)
-    item.outcome = skipped(REF, "changed", "it is neither as the plan saw it.")
-    journal: Any = SimpleNamespace(snapshots=lambda run, refs: {REF: THEN})
-    connected: Any = SimpleNamespace(profile=SimpleNamespace(vendor_set=("stamp",)))
-    _moved_by_us([item], "r-1", connected, journal, lambda ref: ref == TAKEN)
-    return item
+def whole(now: Record) -> Record | None:
+    ties = tuple(Tie(link.other, "", [link.name, link.label]) for link in TIES)
+    target = Target(REF, THEN.fingerprint(("stamp",)), ties=ties)
+    kept = {TAKEN.id: [SimpleNamespace(run="r-1")], OTHER.id: [SimpleNamespace(run="r-0")]}
+    journal: Any = SimpleNamespace(traces=lambda org, kind, ids: {i: kept[i] for i in ids})
+    return as_planned(now, target, ("stamp",), journal, "r-1", "org")
 
 
 def test_a_tie_that_this_run_cut_keeps_nobody_back_and_stays_in_the_snapshot() -> None:
     now = dataclasses.replace(THEN, links=TIES[1:], fields={"name": "a", "stamp": "2"})
-    item = after(now)
-    assert item.outcome is None
-    assert item.kept == THEN
+    found = whole(now)
+    assert found is not None
+    assert set(found.links) == set(TIES)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +44,4 @@ def test_a_tie_that_this_run_cut_keeps_nobody_back_and_stays_in_the_snapshot() -
     ids=["another tie", "a field", "a new tie", "the state"],
 )
 def test_whatever_else_changed_is_left_alone(now: Record) -> None:
-    item = after(now)
-    assert item.outcome is not None
-    assert item.kept is None
+    assert whole(now) is None
