@@ -151,7 +151,7 @@ class _Draft:
         if profile.read_calls > 1:
             # The first read of a kind asks for the kind itself as well, and a plan may read smaller
             # parts; the run does neither.
-            made = min(made, reads_of(profile, len(refs), away=False))
+            made = min(made, reads_of(profile, len(refs)))
         self.looked[key] = (calls + made, records + len(refs))
         return found
 
@@ -324,7 +324,7 @@ def make_restore(
 
 def _stretch(connected: Connected) -> int:
     profile = connected.profile
-    return max(STRETCH, min(MOST, 2 * profile.read_batch * profile.lanes))
+    return max(STRETCH, min(MOST, 4 * profile.read_batch * profile.lanes))
 
 
 def _beyond_today(
@@ -726,7 +726,7 @@ def _finish(
     kept = dict(draft.book.calls)
     for touch in touches:
         if touch.rule.effect is Effect.FOLLOWS:
-            looks = reads_of(profiles[touch.crm], touch.count or 0, away=True)
+            looks = reads_of(profiles[touch.crm], touch.count or 0, along=True)
             kept[touch.crm] = kept.get(touch.crm, 0) + looks
     for crm, looks in _children_back(draft, profiles).items():
         kept[crm] = kept.get(crm, 0) + looks
@@ -795,7 +795,7 @@ def _children_back(draft: _Draft, profiles: Mapping[str, Profile]) -> dict[str, 
         for touch in taken.touches:
             if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW) and touch.crm in profiles:
                 some = ceil((touch.count or 0) * count / max(1, taken.counts.records))
-                calls = reads_of(profiles[touch.crm], some, away=False)
+                calls = reads_of(profiles[touch.crm], some)
                 looks[touch.crm] = looks.get(touch.crm, 0) + calls
     return looks
 

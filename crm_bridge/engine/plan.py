@@ -434,9 +434,11 @@ def ordered(kinds: Sequence[str], rules: Sequence[CascadeRule], operation: Opera
         return list(kinds)
 
 
-def reads_of(profile: Profile, count: int, *, away: bool) -> int:
-    """Calls that reading so many records takes, live or away."""
-    calls = (profile.away_calls or profile.read_calls) if away else profile.read_calls
+def reads_of(profile: Profile, count: int, *, away: bool = False, along: bool = False) -> int:
+    """Calls that reading so many records takes: live, away, or away along with others."""
+    calls = profile.read_calls
+    if away or along:
+        calls = (along and profile.along_calls) or profile.away_calls or profile.read_calls
     batch = max(1, profile.read_batch)
     # What a read of a full batch takes by the hundred, a smaller one takes less of.
     return max(ceil(count / batch), ceil(count * calls / batch)) if count else 0
@@ -464,7 +466,7 @@ def counts_of(
         count, row = len(step.targets), step.capability
         profile = profiles[step.crm]
         made, of = looked.get((step.crm, step.kind), (0, 0))
-        again = ceil(made * count / of) if of else reads_of(profile, count, away=False)
+        again = ceil(made * count / of) if of else reads_of(profile, count)
         if step.after is None:
             records += count
             calls += again

@@ -256,6 +256,8 @@ class Profile:
         read_batch: Records that one `read` takes.
         read_calls: Calls that a `read` of so many makes, for the prediction in a plan.
         away_calls: Calls that it makes once they are away; 0 for as many as `read_calls`.
+        along_calls: Calls that it makes where they went along with others, and what takes them along is
+            looked for in the bin; 0 for as many as `away_calls`.
         id_grammar: A regular expression that every id of this vendor matches whole.
         hosts: Suffixes on a label boundary that the vendor's own hosts end in.
         measures: What a record is worth, for the sums in a plan.
@@ -279,6 +281,7 @@ class Profile:
     read_batch: int = 100
     read_calls: int = 1
     away_calls: int = 0
+    along_calls: int = 0
     id_grammar: str = r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,127}"
     hosts: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()

@@ -332,6 +332,7 @@ PROFILE: Final = Profile(
     ),
     lanes=5,
     read_batch=CALL,
+    along_calls=3,
     id_grammar=r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?",
     hosts=("salesforce.com",),
     measures=MEASURES,
