@@ -205,8 +205,11 @@ def main() -> None:
     parser.add_argument("--latency", type=float, action="append", help="seconds a call")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     parser.add_argument("--write", action="store_true", help="write tests/bench/RESULTS.md")
+    parser.add_argument("--rows", type=Path, help="keep rows in a file, and show those in it as well")
     asked = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if asked.rows and asked.rows.exists():
+        rows = [json.loads(line) for line in asked.rows.read_text().splitlines()]
     with tempfile.TemporaryDirectory(prefix="crm-bridge-bench.") as name:
         for vendor, kind, operation, records, limits in CASES:
             if asked.vendor and vendor not in asked.vendor:
@@ -218,6 +221,9 @@ def main() -> None:
                 folder = Path(name) / f"{vendor}-{latency}"
                 row = case(folder, vendor, kind, operation, count, limits, latency)
                 rows.append(row)
+                if asked.rows:
+                    with asked.rows.open("a") as kept:
+                        kept.write(json.dumps(row) + "\n")
                 print(json.dumps(row) if asked.json else "  ".join(cells(row)), flush=True)
         core = child("tests.bench.core", Path(name), 2000 if asked.quick else 20_000)
     told = (
