@@ -9,6 +9,7 @@ from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
 from crm_bridge.engine.ahead import Seen
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.ties import as_planned, mended
+from crm_bridge.engine.verify import done_and_undone, written_since
 from crm_bridge.engine.work import Item, Phase
 from crm_bridge.errors import BridgeError
 from crm_bridge.journal.store import Entry, Journal, Snapshot
@@ -53,10 +54,11 @@ def keep(
     refs = [item.ref for item in items]
     now = connected.read_surely(refs) if seen is None else seen.records
     made = _made_before(items, connected, phases, journal)
+    kept_before = journal.snapshots(run, [ref for ref in refs if ref in tried]) if tried else {}
     for item in items:
         item.before = now[item.ref]
         item.whole = _whole(item, item.before, connected, journal, run)
-        item.outcome = _judge(item, item.before, connected, phases, tried, taken, made)
+        item.outcome = _judge(item, item.before, connected, phases, tried, taken, made, kept_before)
     _write_down(items, run, connected, journal, tried)
     going = [item for item in items if item.outcome is None]
     if plan.operation is not Operation.RESTORE:
@@ -146,6 +148,7 @@ def _judge(
     tried: Mapping[RecordRef, Outcome | None],
     taken: Collection[RecordRef],
     made: Mapping[str, RecordRef],
+    kept_before: Mapping[RecordRef, Record],
 ) -> Outcome | None:
     """What the fresh read settles: a verdict, or None where the item goes on."""
     ref, last = item.ref, phases[-1].row
@@ -156,7 +159,7 @@ def _judge(
         # With its parent, earlier in this run: a record is made anew once.
         return Outcome(ref, Verdict.DONE, State.LIVE, "journal", new_ref=new)
     if ref in tried:
-        return _tried(item, record, connected, phases, tried[ref], made)
+        return _tried(item, record, connected, phases, tried[ref], made, kept_before.get(ref))
     if record.unreadable and known_only:
         item.alone = True
         return None
@@ -200,6 +203,7 @@ def _tried(
     phases: Sequence[Phase],
     before: Outcome | None,
     made: Mapping[str, RecordRef],
+    kept: Record | None,
 ) -> Outcome | None:
     """For what may have been sent before this part of the run began: the read decides."""
     ref = item.ref
@@ -237,6 +241,8 @@ def _tried(
             state=record.state,
         )
     if (item.whole or record).fingerprint(connected.profile.vendor_set) == item.target.fingerprint:
+        if written_since(item, kept, record):
+            return dataclasses.replace(done_and_undone(ref), state=record.state)
         return None
     return skipped(ref, "changed", "it is neither as the plan saw it nor where the run leads.")
 

@@ -12,7 +12,7 @@ from crm_bridge.engine.plan import same
 from crm_bridge.engine.work import Item, Phase
 from crm_bridge.model.abilities import Operation
 from crm_bridge.model.records import Record, RecordRef, State, is_empty
-from crm_bridge.model.results import Outcome, Problem, Verdict, failed, unknown
+from crm_bridge.model.results import Outcome, Problem, Verdict, failed, skipped, unknown
 
 
 def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> None:
@@ -45,7 +45,9 @@ def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> 
     elif answer.problem is not None and answer.problem.code == "divide":
         again.append(item)
     elif answer.verdict is Verdict.UNKNOWN:
-        if _untouched(connected, item, after) and item.doubts < 2:
+        if _untouched(connected, item, after) and written_since(item, item.before, after):
+            item.outcome = _as_found(done_and_undone(item.ref), after)
+        elif _untouched(connected, item, after) and item.doubts < 2:
             again.append(item)
         elif _untouched(connected, item, after):
             item.outcome = _as_found(
@@ -81,6 +83,28 @@ def _untouched(connected: Connected, item: Item, after: Record) -> bool:
     without = connected.profile.vendor_set
     return item.before is not None and after.fingerprint(without) == item.before.fingerprint(
         without
+    )
+
+
+def written_since(item: Item, before: Record | None, now: Record) -> bool:
+    """Whether the vendor's own stamp says that somebody wrote to a record between two reads.
+
+    A write whose answer was lost, and a record that is as it was: either it never arrived, or it was
+    applied and somebody else undid it, which is not ours to do once more. The stamp tells them apart.
+    """
+    # What a run takes stamps what was tied to it as well, and that is its own doing.
+    if item.target.ties or before is None or before.state is not now.state:
+        return False
+    return bool(before.changed_at and now.changed_at and now.changed_at > before.changed_at)
+
+
+def done_and_undone(ref: RecordRef) -> Outcome:
+    """The outcome of what is as it was, and was written to since it was sent and not answered."""
+    return skipped(
+        ref,
+        "changed",
+        "an answer was lost, and it was written to since: it may have been done, and undone by "
+        "somebody else; make a new plan for it.",
     )
 
 

@@ -287,6 +287,13 @@ MUTATIONS = (
         "tests/unit/engine/test_street.py"
         "::test_a_purge_is_refused_without_the_text_that_the_plan_prints",
     ),
+    Mutation(
+        "do once more what somebody undid",
+        "crm_bridge/engine/keep.py",
+        "        if written_since(item, kept, record):\n",
+        "        if False:\n",
+        _core("test_what_was_done_unanswered_and_undone_by_somebody_else_is_not_done_again[True]"),
+    ),
 )
 """All of them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -589,3 +590,65 @@ def test_what_was_said_to_be_done_and_brought_back_by_others_is_not_done_again(
     assert max(Counter(writes(world)).values()) == 1
     assert all(state(world, ref) == "live" for ref in some)
     assert {o.problem.code for o in receipt.outcomes if o.problem} == {"not_applied"}
+
+
+def lose_the_answer_and_die(open_bridge: Callable[..., Bridge], world: World, plan: Any) -> None:
+    """Apply a plan whose first write is applied and not answered; the process dies at once."""
+    bridge = open_bridge()
+    request = Tenant.request
+
+    def last_words(tenant: Tenant, token: int, verb: str, *args: Any, **more: Any) -> Any:
+        answer = request(tenant, token, verb, *args, **more)
+        if more.get("write"):
+            raise Died
+        return answer
+
+    with patch.object(Tenant, "request", last_words), pytest.raises(Died):
+        bridge.apply(plan)
+    bridge.close()
+
+
+@pytest.mark.parametrize("undone", [True, False])
+def test_what_was_done_unanswered_and_undone_by_somebody_else_is_not_done_again(
+    world: World, open_bridge: Callable[..., Bridge], undone: bool
+) -> None:
+    """As it was, and stamped since it was sent: not ours to do a second time."""
+    some = leads(world, 2)
+    bridge = open_bridge()
+    plan = bridge.plan("delete", some, **WHY)
+    bridge.close()
+    lose_the_answer_and_die(open_bridge, world, plan)
+    world.now += timedelta(minutes=1)
+    if undone:
+        for ref in some:
+            world["mem"].restore(id_of(ref))
+    receipt = open_bridge().apply(plan)
+    assert max(Counter(writes(world)).values()) == 1
+    assert {state(world, ref) for ref in some} == {"live" if undone else "deleted"}
+    codes = {o.problem.code for o in receipt.outcomes if o.problem}
+    assert codes == ({"changed"} if undone else set())
+
+
+def test_what_somebody_takes_away_again_while_we_wait_is_not_brought_back_again(
+    world: World, open_bridge: Callable[..., Bridge], clock: Any
+) -> None:
+    """The answer to a restore was lost, and before it is read back somebody deletes the record."""
+    some, sleep, waits = leads(world, 2), clock.sleep, [False]
+
+    def meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        world.now += timedelta(seconds=seconds)
+        if waits[0]:
+            for ref in some:
+                world["mem"].delete(id_of(ref))
+            waits[0] = False
+
+    clock.sleep = meanwhile
+    bridge = open_bridge()
+    first = bridge.apply(bridge.plan("delete", some, **WHY))
+    back = bridge.plan("restore", first)
+    world.trouble("mem", "cut_after", on="restore")
+    waits[0] = True
+    receipt = bridge.apply(back)
+    assert {o.problem.code for o in receipt.outcomes if o.problem} == {"changed"}
+    assert all(state(world, ref) == "deleted" for ref in some)
