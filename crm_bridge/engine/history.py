@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from crm_bridge.engine.leftover import Leftover, leftover
 from crm_bridge.engine.plan import Known
 from crm_bridge.engine.planfile import build, outcome_of, target_of
 from crm_bridge.engine.spool import Rows
@@ -113,12 +114,21 @@ class History:
 
         return pages
 
-    def targets(self, run: str, step: int) -> Iterator[tuple[int, list[Any]]]:
-        """The pages of a step: number, targets."""
+    def targets(
+        self, run: str, step: int, without: Container[int] = ()
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """The pages of a step: number, targets.
+
+        Args:
+            run: The run.
+            step: The step's number.
+            without: Pages to leave out.
+        """
         plan = self.plan(run)
         decode = target_of(plan.steps[step].crm, plan.steps[step].kind)
         for written in self.journal.entries(run, ("step_page",), step=step):
-            yield written.entry.page, [decode(row) for row in written.entry.body]
+            if written.entry.page not in without:
+                yield written.entry.page, [decode(row) for row in written.entry.body]
 
     def verdicts(self, run: str, step: int, page: int) -> dict[str, Outcome] | None:
         """The outcomes of a page as they stand now, by id; None where it has none yet."""
@@ -142,7 +152,8 @@ class History:
             for page, targets in self.targets(run, number):
                 rows = self.verdicts(run, number, page) or {}
                 if len(rows) < len(targets) and doubt is None:
-                    doubt = {id_ for id_, sure in self.tried(run, number).items() if not sure}
+                    tried = self.leftover(run, number).tried
+                    doubt = {id_ for id_, sure in tried.items() if not sure}
                 yield (
                     number,
                     page,
@@ -163,39 +174,10 @@ class History:
             yield SETTLED, page, list(settled.values())
             page += 1
 
-    def tried(self, run: str, step: int) -> dict[str, bool]:
-        """Ids of a step that were intended, and whether it is sure that none of that was applied."""
-        found: dict[str, bool] = {}
-        kind = self.plan(run).steps[step].kind
-        for written in self.journal.entries(run, ("intent", "outcome"), step=step, kind=kind):
-            body = written.entry.body
-            if written.entry.stage == "intent":
-                found.update(dict.fromkeys(body["ids"], False))
-            else:
-                for id_, word, *_ in body["rows"]:
-                    found[id_] = word in ("refused", "not_sent")
-        return found
-
-    def asked(self, run: str, step: int) -> dict[str, int]:
-        """Ids of a step that were intended, and the phase of the newest intent."""
-        found: dict[str, int] = {}
-        for written in self.journal.entries(run, ("intent",), step=step):
-            found.update(dict.fromkeys(written.entry.body["ids"], written.entry.body["phase"]))
-        return found
-
-    def told_done(self, run: str, step: int) -> set[str]:
-        """Ids of a step of which the vendor said last that it was done, and not only begun."""
-        found: set[str] = set()
-        kind = self.plan(run).steps[step].kind
-        for written in self.journal.entries(run, ("intent", "outcome"), step=step, kind=kind):
-            body = written.entry.body
-            if written.entry.stage == "intent":
-                found.difference_update(body["ids"])
-            else:
-                found.update(
-                    id_ for id_, word, why in body["rows"] if word == "applied" and why != "pending"
-                )
-        return found
+    def leftover(self, run: str, step: int) -> Leftover:
+        """What a run left of a step so far."""
+        of = self.plan(run).steps[step]
+        return leftover(self.journal, run, step, of.crm, of.kind)
 
     def outcomes(self, run: str) -> Iterator[Outcome]:
         """Every outcome of a run, in the plan's order."""
@@ -302,14 +284,6 @@ def _last_of(plan: Plan, step: int) -> int:
         if other.after == step:
             return _last_of(plan, number)
     return step
-
-
-def unfinished(outcome: Outcome) -> bool:
-    """Whether a resume would take this record up: unknown, or never sent."""
-    code = outcome.problem.code if outcome.problem else ""
-    return outcome.verdict is Verdict.UNKNOWN or (
-        outcome.verdict is Verdict.SKIPPED and code == "not_sent"
-    )
 
 
 def moment(text: str) -> datetime:

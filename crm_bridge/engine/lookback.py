@@ -9,7 +9,8 @@ from typing import Any
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.aftermath import told
 from crm_bridge.engine.connect import Accounts
-from crm_bridge.engine.history import SETTLED, History, unfinished
+from crm_bridge.engine.history import SETTLED, History
+from crm_bridge.engine.leftover import unfinished
 from crm_bridge.engine.planfile import outcome_row
 from crm_bridge.engine.restore import Renames, compare
 from crm_bridge.engine.run import Terms

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crm_bridge.engine.connect import Accounts
-from crm_bridge.engine.history import History, unfinished
+from crm_bridge.engine.history import History
+from crm_bridge.engine.leftover import unfinished
 from crm_bridge.engine.work import vendor_now
 from crm_bridge.errors import BridgeError
 from crm_bridge.model.abilities import Operation, Undo

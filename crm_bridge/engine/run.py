@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,9 +16,16 @@ from crm_bridge.engine.aftermath import Aftermath
 from crm_bridge.engine.ahead import Ahead, Seen
 from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.enter import enter
-from crm_bridge.engine.history import SETTLED, History, unfinished
+from crm_bridge.engine.history import SETTLED, History, moment
 from crm_bridge.engine.keep import keep, restore_sources
 from crm_bridge.engine.lanes import Lanes, batched
+from crm_bridge.engine.leftover import (
+    Leftover,
+    Verdicts,
+    compared_again,
+    open_still,
+    unfinished,
+)
 from crm_bridge.engine.lock import OrgLock
 from crm_bridge.engine.planfile import outcome_row
 from crm_bridge.engine.restore import Renames, pointed
@@ -81,6 +88,16 @@ class _Tally:
             self.left += unfinished(outcome)
             if outcome.recoverable_until is not None:
                 moments.add(outcome.recoverable_until)
+        self._span(moments)
+
+    def add_counted(self, page: Verdicts) -> None:
+        """A page of an earlier part of the run, which is as it was."""
+        for word, count in page.counts.items():
+            self.counts[Verdict(word)] += count
+        self.left += page.left
+        self._span({*self.until, *map(moment, page.until)})
+
+    def _span(self, moments: set[datetime]) -> None:
         if moments:
             self.until = (min(moments), max(moments))
 
@@ -121,8 +138,6 @@ class Run:
         self._announced: set[int] | None = None
         self._halted: str | None = None
         self._opened = False
-        self._asked: dict[int, dict[str, int]] = {}
-        self._told_done: dict[int, set[str]] = {}
         self._torn: list[tuple[Street, int, list[Phase]]] = []
         self._ahead = (
             Ahead(plan, self._is_announced, terms.clock, terms.read_max_age) if look_ahead else None
@@ -256,16 +271,11 @@ class Run:
         chain = self._chain(number)
         phases = phases_of(chain, connected)
         street = self._street(connected)
-        tried = self.history.tried(self.run, number) if self.resumed else {}
-        if tried:
-            self._asked[number] = self.history.asked(self.run, number)
-            self._told_done[number] = self.history.told_done(self.run, number)
-        if self.resumed:
-            self._pick_up(street, number)
-        pages = self._pages(number, step)
+        earlier = self.history.leftover(self.run, number) if self.resumed else Leftover()
+        pages = self._pages(number, step, self._pick_up(street, number, earlier))
         size = _stretch(connected, chain)
         while stretch := list(islice(pages, size)):
-            self._stretch(street, number, phases, stretch, tried)
+            self._stretch(street, number, phases, stretch, earlier)
         self._late_look(street, number, phases)
         if street.untied or street.unlinked or street.unmade:
             self._torn.append((street, number, phases))
@@ -279,9 +289,11 @@ class Run:
             number = after
         return chain
 
-    def _pages(self, number: int, step: Step) -> Iterator[tuple[int, list[Any]]]:
+    def _pages(
+        self, number: int, step: Step, without: Container[int] = ()
+    ) -> Iterator[tuple[int, list[Any]]]:
         if self.resumed:
-            return self.history.targets(self.run, number)
+            return self.history.targets(self.run, number, without)
         return enumerate(list(page) for page in batched(step.targets, PAGE))
 
     def _street(self, connected: Connected) -> Street:
@@ -315,11 +327,9 @@ class Run:
         number: int,
         phases: Sequence[Phase],
         stretch: Sequence[tuple[int, Sequence[Any]]],
-        tried: Mapping[str, bool],
+        earlier: Leftover,
     ) -> None:
         items: list[Item] = []
-        asked = self._asked.get(number, {})
-        told_done = self._told_done.get(number, set())
         before: dict[tuple[int, str], Outcome] = {}
         doubt: dict[RecordRef, Outcome | None] = {}
         apart: list[Item] = []
@@ -327,18 +337,18 @@ class Run:
             rows = (self.history.verdicts(self.run, number, page) or {}) if self.resumed else {}
             for target in targets:
                 last = rows.get(target.ref.id)
-                if last is not None and not _open_still(last):
+                if last is not None and not open_still(last):
                     before[page, target.ref.id] = last
-                    if last.problem is not None and last.problem.code in ("followers", "differs"):
+                    if compared_again(last):
                         apart.append(Item(target, number, page, outcome=last))
                     continue
-                sent = target.ref.id in tried and not tried[target.ref.id]
+                sent = not earlier.tried.get(target.ref.id, True)
                 if sent or (
                     last is not None and last.verdict in (Verdict.UNKNOWN, Verdict.PENDING)
                 ):
                     doubt[target.ref] = last
-                item = Item(target, number, page, asked=asked.get(target.ref.id, -1))
-                item.told_done = target.ref.id in told_done
+                item = Item(target, number, page, asked=earlier.asked.get(target.ref.id, -1))
+                item.told_done = target.ref.id in earlier.told_done
                 items.append(item)
         for _ in range(REDO):
             seen = self._ahead.take(number, stretch[0][0]) if self._ahead is not None else None
@@ -483,33 +493,27 @@ class Run:
 
     # --- picking up --------------------------------------------------------------------------------
 
-    def _pick_up(self, street: Street, number: int) -> None:
-        """After a death: wait until nothing sent before can still arrive, and for the vendor's jobs."""
-        newest: datetime | None = None
-        jobs: dict[str, Entry] = {}
-        answered: set[str] = set()
-        for written in self.journal.entries(self.run, ("intent", "job", "outcome"), step=number):
-            entry = written.entry
-            if entry.stage == "outcome":
-                words = {row[0]: row[1] for row in entry.body["rows"]}
-                answered |= {
-                    handle
-                    for handle, job in jobs.items()
-                    if {words.get(id_) for id_ in job.body["ids"]} & {"applied", "refused"}
-                }
-                continue
-            newest = max(newest or written.at, written.at)
-            if entry.stage == "job":
-                jobs[entry.body["handle"]] = entry
-        if newest is None:
-            return
-        since = (datetime.now(UTC) - newest).total_seconds()
+    def _pick_up(self, street: Street, number: int, earlier: Leftover) -> set[int]:
+        """After a death: wait until nothing sent before can still arrive, and for the vendor's jobs.
+
+        Returns:
+            The pages that nothing is left to do for; they are counted.
+        """
+        comparing = self.plan.operation is Operation.RESTORE
+        finished = {page for page in earlier.pages if earlier.finished(page, comparing=comparing)}
+        for page in finished:
+            self._tally.add_counted(earlier.pages[page])
+            street.tell("verify", earlier.pages[page].counts.total())
+        if earlier.newest is None:
+            return finished
+        since = (datetime.now(UTC) - earlier.newest).total_seconds()
         self._rest(min(self.terms.settle, max(0.0, self.terms.settle - since)))
         row = self._chain(number)[-1].capability
-        for handle, entry in jobs.items():
+        for handle, entry in earlier.jobs.items():
             refs = tuple(RecordRef(entry.crm, entry.kind, id_) for id_ in entry.body["ids"])
             batch = Batch(entry.crm, entry.kind, row, refs)
-            await_job(street, handle, batch, answered=handle in answered)
+            await_job(street, handle, batch, answered=handle in earlier.answered)
+        return finished
 
     def _late_look(self, street: Street, number: int, phases: Sequence[Phase]) -> None:
         """Look once more at what was ever in doubt: a ghost may have arrived since."""
@@ -631,12 +635,6 @@ def _stretch(connected: Connected, chain: Sequence[Step]) -> int:
     waves = WAVES if size > 1 else 1
     records = max(waves * profile.lanes * max(size, profile.read_batch), PAGE)
     return ceil(records / whole) * whole // PAGE
-
-
-def _open_still(outcome: Outcome) -> bool:
-    """Whether a resume has anything to do for an outcome."""
-    lost = outcome.verdict is Verdict.FAILED and outcome.details.get("answers_lost")
-    return unfinished(outcome) or outcome.verdict is Verdict.PENDING or bool(lost)
 
 
 def _grew_old(item: Item) -> bool:

@@ -103,8 +103,8 @@ MUTATIONS = (
     Mutation(
         "forget in a resume what was tried",
         "crm_bridge/engine/run.py",
-        "self.history.tried(self.run, number) if self.resumed else {}",
-        "{}",
+        "self.history.leftover(self.run, number) if self.resumed else Leftover()",
+        "Leftover()",
         "tests/safety/test_deaths.py::test_killed_at_any_step_one_resume_settles_all[delete]",
     ),
     Mutation(

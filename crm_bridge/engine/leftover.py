@@ -1,0 +1,174 @@
+"""What an earlier part of a run left of a step: what was tried, what is known, what is still to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Self
+
+from crm_bridge.engine.planfile import outcome_of
+from crm_bridge.journal.store import Entry, Journal, Written
+from crm_bridge.model.results import Outcome, Verdict
+
+_APART: Final = ("followers", "differs")
+"""Problem codes of records that are compared once more, since what they miss may have come since."""
+
+
+def unfinished(outcome: Outcome) -> bool:
+    """Whether a resume would take this record up: unknown, or never sent."""
+    code = outcome.problem.code if outcome.problem else ""
+    return outcome.verdict is Verdict.UNKNOWN or (
+        outcome.verdict is Verdict.SKIPPED and code == "not_sent"
+    )
+
+
+def open_still(outcome: Outcome) -> bool:
+    """Whether a resume has anything to do for an outcome."""
+    lost = outcome.verdict is Verdict.FAILED and outcome.details.get("answers_lost")
+    return unfinished(outcome) or outcome.verdict is Verdict.PENDING or bool(lost)
+
+
+def compared_again(outcome: Outcome) -> bool:
+    """Whether a resumed restore compares this record once more."""
+    return outcome.problem is not None and outcome.problem.code in _APART
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The newest verdicts of a page, without the records.
+
+    Attributes:
+        counts: Records by verdict.
+        left: How many of them are unfinished.
+        until: When the windows end that they opened; ISO 8601.
+        open: Ids of those that a resume has something to do for.
+        apart: How many a resumed restore compares once more.
+    """
+
+    counts: Counter[str]
+    left: int
+    until: frozenset[str]
+    open: frozenset[str]
+    apart: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]], decode: Callable[[Any], Outcome]) -> Self:
+        """Of the rows of a verdict entry; only those that went other than well are decoded."""
+        rest = [decode(row) for row in rows if row[1] != Verdict.DONE.value or row[3]]
+        return cls(
+            Counter(row[1] for row in rows),
+            sum(map(unfinished, rest)),
+            frozenset(row[4]["until"] for row in rows if "until" in row[4]),
+            frozenset(outcome.ref.id for outcome in rest if open_still(outcome)),
+            sum(map(compared_again, rest)),
+        )
+
+
+@dataclass(slots=True)
+class Leftover:
+    """What an earlier part of a run left of a step.
+
+    What is settled for good is only counted, so that a million records leave little.
+
+    Attributes:
+        pages: The newest verdicts by page.
+        tried: Ids without a last word that were intended, and whether it is sure that none of that
+            was applied.
+        asked: The phase of the newest intent of each.
+        told_done: Those of which the vendor said last that it was done, and not only begun.
+        newest: When the newest intent, job or answer was written down; None for none.
+        jobs: The vendor's jobs, by their handle.
+        answered: Handles of jobs whose results were read.
+    """
+
+    pages: dict[int, Verdicts] = field(default_factory=dict)
+    tried: dict[str, bool] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+    told_done: set[str] = field(default_factory=set)
+    newest: datetime | None = None
+    jobs: dict[str, Entry] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+
+    def finished(self, page: int, *, comparing: bool = False) -> bool:
+        """Whether nothing is left to do for a page.
+
+        Args:
+            page: Its number.
+            comparing: Whether records are compared once more.
+        """
+        found = self.pages.get(page)
+        return found is not None and not found.open and not (comparing and found.apart)
+
+    def _send(self, body: Any, ids: Iterable[str]) -> None:
+        for id_ in ids:
+            self.tried[id_] = False
+            self.asked[id_] = body["phase"]
+            self.told_done.discard(id_)
+
+    def _answer(self, rows: Iterable[Sequence[Any]]) -> None:
+        for id_, word, why in rows:
+            self.tried[id_] = word in ("refused", "not_sent")
+            if word == "applied" and why != "pending":
+                self.told_done.add(id_)
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        for id_ in ids:
+            if self.tried.pop(id_, None) is not None:
+                self.asked.pop(id_, None)
+                self.told_done.discard(id_)
+
+    def _see(self, written: Written, kind: str) -> None:
+        entry, body = written.entry, written.entry.body
+        if entry.stage == "outcome" and self.jobs:
+            words = {row[0]: row[1] for row in body["rows"]}
+            self.answered |= {
+                handle
+                for handle, job in self.jobs.items()
+                if {words.get(id_) for id_ in job.body["ids"]} & {"applied", "refused"}
+            }
+        if entry.stage != "outcome":
+            self.newest = max(self.newest or written.at, written.at)
+            if entry.stage == "job":
+                self.jobs[body["handle"]] = entry
+        self._note(entry, kind, None)
+
+    def _note(self, entry: Entry, kind: str, only: Collection[str] | None) -> None:
+        if entry.kind != kind or entry.stage == "job":
+            return
+        if entry.stage == "intent":
+            self._send(entry.body, (i for i in entry.body["ids"] if only is None or i in only))
+        else:
+            rows = (row[:3] for row in entry.body["rows"] if only is None or row[0] in only)
+            self._answer(rows)
+
+
+def leftover(journal: Journal, run: str, step: int, crm: str, kind: str) -> Leftover:
+    """Follow what a run wrote of a step, in order.
+
+    Args:
+        journal: The journal.
+        run: The run.
+        step: The step's number.
+        crm: The account of its records.
+        kind: Their kind.
+    """
+    found, decode = Leftover(), outcome_of(crm, kind)
+    again: set[int] = set()
+    for written in journal.entries(run, ("intent", "job", "outcome", "verdict"), step=step):
+        entry = written.entry
+        if entry.stage != "verdict":
+            found._see(written, kind)
+            continue
+        rows = entry.body["rows"]
+        if entry.page in found.pages:
+            again.add(entry.page)
+        found.pages[entry.page] = now = Verdicts.of(rows, decode)
+        found._forget(row[0] for row in rows if row[0] not in now.open)
+    # What was settled and is open again was forgotten on the way.
+    reopened = {id_ for page in again for id_ in found.pages[page].open}
+    if reopened:
+        for written in journal.entries(run, ("intent", "outcome"), step=step):
+            found._note(written.entry, kind, reopened)
+    return found
