@@ -114,6 +114,23 @@ class Gate(Protocol):
         ...
 
 
+def together(gate: Gate, calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Make reads that need nothing of each other, at once where lanes of the account are idle.
+
+    Args:
+        gate: The account's gate; one that has no lanes makes them one after another.
+        calls: Each makes its reads by `gate.ask`, in any thread that entered its lane.
+
+    Returns:
+        What they gave, in their order.
+
+    Raises:
+        BaseException: The first that one of them raised, in their order; the others have ended then.
+    """
+    spread: Callable[[Sequence[Callable[[], T]]], list[T]] | None = getattr(gate, "together", None)
+    return [call() for call in calls] if spread is None else spread(calls)
+
+
 class Job(Protocol):
     """The way a vendor's job becomes known to the journal before it starts to act."""
 

@@ -212,6 +212,7 @@ class Guard:
         self.halted: str | None = None
         self.renew: Callable[[], None] | None = None
         self.prove: Callable[[], None] | None = None
+        self.together: Callable[[Sequence[Callable[[], Any]]], list[Any]] | None = None
         self._pace = _Pace(() if pace == "off" else _scaled(rates, pace))
         self._lock = threading.RLock()
         self._renewing = threading.RLock()

@@ -3,7 +3,7 @@
 Light on purpose: no vendor's client, no SQLAlchemy, no requests until a session is made.
 """
 
-from crm_bridge.adapter import Account, Adapter, Gate, Job, Quota, Settings
+from crm_bridge.adapter import Account, Adapter, Gate, Job, Quota, Settings, together
 from crm_bridge.errors import (
     AdapterError,
     BridgeError,
@@ -111,6 +111,7 @@ __all__ = [
     "pool_manager",
     "skipped",
     "strict_json",
+    "together",
     "unknown",
     "unpack",
 ]

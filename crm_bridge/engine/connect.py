@@ -94,17 +94,25 @@ class Accounts:
         """
         if crm not in self._connected:
             adapter, guard, settings = self._made(crm)
+            lanes = self._lanes(adapter, guard, type(adapter).profile.lanes)
             account, seen_at = self._asked(crm)
             profile = with_marks(self._called(crm, adapter.abilities), settings.marks)
             if account.rates is not None:
                 guard.rates(account.rates, settings.pace)
             guard.share(self.vendor(crm), account.org)
-            lanes = Lanes(profile.lanes, adapter.enter_lane)
+            if profile.lanes != lanes.count:
+                lanes.close()
+                lanes = self._lanes(adapter, guard, profile.lanes)
             self._connected[crm] = Connected(
                 crm, settings, adapter, guard, account, profile, lanes, seen_at
             )
             guard.prove = lambda: self._same_org(crm)
         return self._connected[crm]
+
+    def _lanes(self, adapter: Adapter, guard: Guard, count: int) -> Lanes:
+        lanes = Lanes(count, adapter.enter_lane)
+        guard.together = lanes.together
+        return lanes
 
     def prove(self, crm: str, target: TargetOrg | None = None) -> Connected:
         """Ask the server anew who we are, before a run; the answer is the clock of its windows.

@@ -18,7 +18,7 @@ from crm_bridge.engine.history import History
 from crm_bridge.engine.holds import holds
 from crm_bridge.engine.impact import LISTED, TouchBook, Weight
 from crm_bridge.engine.inspect import meets
-from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.lanes import HELD, batched
 from crm_bridge.engine.parents import missing_parents
 from crm_bridge.engine.plan import (
     Known,
@@ -60,8 +60,6 @@ from crm_bridge.model.results import Outcome, Verdict, skipped
 
 STRETCH = 1000
 """Records that are looked at together at the least while a plan is made; every lane has its share."""
-MOST = 8000
-"""The most of them, since they are held whole."""
 
 _LISTED = 200
 """Records that a finding lists where no touch does."""
@@ -324,7 +322,7 @@ def make_restore(
 
 def _stretch(connected: Connected) -> int:
     profile = connected.profile
-    return max(STRETCH, min(MOST, 4 * profile.read_batch * profile.lanes))
+    return max(STRETCH, min(HELD, 4 * profile.read_batch * profile.lanes))
 
 
 def _beyond_today(

@@ -176,8 +176,7 @@ class History:
 
     def leftover(self, run: str, step: int) -> Leftover:
         """What a run left of a step so far."""
-        of = self.plan(run).steps[step]
-        return leftover(self.journal, run, step, of.crm, of.kind)
+        return leftover(self.journal, run, step, self.plan(run).steps[step].kind)
 
     def outcomes(self, run: str) -> Iterator[Outcome]:
         """Every outcome of a run, in the plan's order."""

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
-from crm_bridge.engine.planfile import outcome_of
 from crm_bridge.journal.store import Entry, Journal, Written
 from crm_bridge.model.results import Outcome, Verdict
 
+_DONE: Final = Verdict.DONE.value
 _APART: Final = ("followers", "differs")
 """Problem codes of records that are compared once more, since what they miss may have come since."""
 
 
+def _unfinished(verdict: str, code: str | None) -> bool:
+    return verdict == Verdict.UNKNOWN or (verdict == Verdict.SKIPPED and code == "not_sent")
+
+
+def _open(verdict: str, code: str | None, details: Mapping[str, Any]) -> bool:
+    lost = verdict == Verdict.FAILED and details.get("answers_lost")
+    return _unfinished(verdict, code) or verdict == Verdict.PENDING or bool(lost)
+
+
 def unfinished(outcome: Outcome) -> bool:
     """Whether a resume would take this record up: unknown, or never sent."""
-    code = outcome.problem.code if outcome.problem else ""
-    return outcome.verdict is Verdict.UNKNOWN or (
-        outcome.verdict is Verdict.SKIPPED and code == "not_sent"
-    )
+    return _unfinished(outcome.verdict, outcome.problem.code if outcome.problem else None)
 
 
 def open_still(outcome: Outcome) -> bool:
     """Whether a resume has anything to do for an outcome."""
-    lost = outcome.verdict is Verdict.FAILED and outcome.details.get("answers_lost")
-    return unfinished(outcome) or outcome.verdict is Verdict.PENDING or bool(lost)
+    code = outcome.problem.code if outcome.problem else None
+    return _open(outcome.verdict, code, outcome.details)
 
 
 def compared_again(outcome: Outcome) -> bool:
@@ -54,15 +60,15 @@ class Verdicts:
     apart: int
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Any]], decode: Callable[[Any], Outcome]) -> Self:
-        """Of the rows of a verdict entry; only those that went other than well are decoded."""
-        rest = [decode(row) for row in rows if row[1] != Verdict.DONE.value or row[3]]
+    def of(cls, rows: Sequence[Sequence[Any]]) -> Self:
+        """Of the rows of a verdict entry, which are a million: none of them is made an outcome."""
+        rest = [row for row in rows if row[1] != _DONE or row[3]]
         return cls(
             Counter(row[1] for row in rows),
-            sum(map(unfinished, rest)),
+            sum(_unfinished(row[1], row[3]) for row in rest),
             frozenset(row[4]["until"] for row in rows if "until" in row[4]),
-            frozenset(outcome.ref.id for outcome in rest if open_still(outcome)),
-            sum(map(compared_again, rest)),
+            frozenset(row[0] for row in rest if _open(row[1], row[3], row[4].get("details", {}))),
+            sum(row[3] in _APART for row in rest),
         )
 
 
@@ -144,17 +150,16 @@ class Leftover:
             self._answer(rows)
 
 
-def leftover(journal: Journal, run: str, step: int, crm: str, kind: str) -> Leftover:
+def leftover(journal: Journal, run: str, step: int, kind: str) -> Leftover:
     """Follow what a run wrote of a step, in order.
 
     Args:
         journal: The journal.
         run: The run.
         step: The step's number.
-        crm: The account of its records.
-        kind: Their kind.
+        kind: The kind of its records.
     """
-    found, decode = Leftover(), outcome_of(crm, kind)
+    found = Leftover()
     again: set[int] = set()
     for written in journal.entries(run, ("intent", "job", "outcome", "verdict"), step=step):
         entry = written.entry
@@ -164,7 +169,7 @@ def leftover(journal: Journal, run: str, step: int, crm: str, kind: str) -> Left
         rows = entry.body["rows"]
         if entry.page in found.pages:
             again.add(entry.page)
-        found.pages[entry.page] = now = Verdicts.of(rows, decode)
+        found.pages[entry.page] = now = Verdicts.of(rows)
         found._forget(row[0] for row in rows if row[0] not in now.open)
     # What was settled and is open again was forgotten on the way.
     reopened = {id_ for page in again for id_ in found.pages[page].open}

@@ -18,7 +18,7 @@ from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.enter import enter
 from crm_bridge.engine.history import SETTLED, History, moment
 from crm_bridge.engine.keep import keep, restore_sources
-from crm_bridge.engine.lanes import Lanes, batched
+from crm_bridge.engine.lanes import HELD, Lanes, batched
 from crm_bridge.engine.leftover import (
     Leftover,
     Verdicts,
@@ -633,7 +633,7 @@ def _stretch(connected: Connected, chain: Sequence[Step]) -> int:
         return ceil(size / PAGE)
     whole = lcm(size, PAGE) if size > PAGE else PAGE
     waves = WAVES if size > 1 else 1
-    records = max(waves * profile.lanes * max(size, profile.read_batch), PAGE)
+    records = min(max(waves * profile.lanes * max(size, profile.read_batch), PAGE), HELD)
     return ceil(records / whole) * whole // PAGE
 
 

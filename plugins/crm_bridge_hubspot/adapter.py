@@ -33,6 +33,7 @@ from crm_bridge.kit import (
     done,
     failed,
     is_loopback,
+    together,
 )
 from crm_bridge_hubspot import checks, setting_up
 from crm_bridge_hubspot.finding import Finder
@@ -49,7 +50,7 @@ from crm_bridge_hubspot.profile import (
     measured,
     rule,
 )
-from crm_bridge_hubspot.reading import Reader, parts
+from crm_bridge_hubspot.reading import Reader, Told, parts
 from crm_bridge_hubspot.schema import Schema, computed, rows
 from crm_bridge_hubspot.troubles import judged
 from crm_bridge_hubspot.wire import ROUTES, Answer, ClientDoor, Door, PlainDoor, Pool, Query
@@ -106,8 +107,10 @@ class HubspotAdapter(Adapter):
             if settings.path_version == "v3"
             else PlainDoor(base, settings.path_version, self._pool, self._login.bearer)
         )
-        self._schema = Schema(self._ask)
-        self._reader = Reader(crm, self._ask, self._schema, lambda: self._now)
+        spread = partial(together, gate)
+        self._schema = Schema(self._ask, spread)
+        self._told = Told(lambda: self._now)
+        self._reader = Reader(crm, self._ask, spread, self._schema, lambda: self._now, self._told)
         self._finder = Finder(self._ask, self._schema, self._reader)
         self._portal = Portal(self._ask, self._login, is_loopback(base))
 
@@ -369,6 +372,7 @@ class HubspotAdapter(Adapter):
 
     def _tell(self, refs: Iterable[RecordRef], name: str, kinds: Sequence[str], body: Any) -> Any:
         self._login.ready()
+        self._told.forget()
         return self._gate.tell(tuple(refs), partial(self._request, name, kinds, (), body))
 
     def _fetch_token(self, form: dict[str, str]) -> Any:
@@ -412,6 +416,6 @@ class HubspotAdapter(Adapter):
 
     def _hanging(self, batch: Batch, rule: CascadeRule) -> Iterator[tuple[str, Link]]:
         """The associations of this rule, each with the id of its parent."""
-        for id, link in self._reader.pair(batch.kind, rule.child, batch.ids):
+        for id, link in self._reader.hanging(batch.kind, rule.child, batch.ids):
             if rule.via in (link.name, checks.ANY_TYPE):
                 yield id, link

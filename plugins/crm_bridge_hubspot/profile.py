@@ -64,9 +64,9 @@ PATH_VERSIONS: Final = ("v3", "2026-03", "2026-09")
 
 BATCH: Final = 100
 """Records that one `batch/read`, `batch/update`, `batch/create`, `batch/archive` takes."""
-READ: Final = 500
-"""Records that we read at once: five `batch/read`, and a call for each kind that links lead to."""
-READ_CALLS: Final = 20
+READ: Final = 1000
+"""Records that we read at once: ten `batch/read`, and a call for each kind that links lead to."""
+READ_CALLS: Final = 25
 """Calls that one such read makes: fifteen kinds are linked with, where a portal has no others."""
 LINKS_BATCH: Final = 1000
 """Records that one associations `batch/read` takes since 2025-02-10

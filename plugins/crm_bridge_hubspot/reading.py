@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from threading import Lock
 from typing import Any
 
 from crm_bridge.kit import (
@@ -18,8 +21,11 @@ from crm_bridge.kit import (
     is_empty,
 )
 from crm_bridge_hubspot.profile import BATCH, BIN_DAYS, LINKS_BATCH
-from crm_bridge_hubspot.schema import Ask, Schema, rows
+from crm_bridge_hubspot.schema import Ask, Schema, Spread, rows
 from crm_bridge_hubspot.troubles import NOT_FOUND, code_of
+
+TOLD = 20_000
+"""Records whose associations are remembered."""
 
 MERGED: str = "merged into "
 """What the evidence of a merged record begins with."""
@@ -51,6 +57,41 @@ class Found:
     missing: tuple[str, ...]
 
 
+class Told:
+    """Associations as a read told them a moment ago: whole records come with all of theirs.
+
+    What was told is forgotten after a minute of HubSpot's clock, with every write of ours, and where
+    it is of too many records.
+
+    Args:
+        now: HubSpot's clock.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._links: OrderedDict[tuple[str, str], tuple[datetime, Sequence[Link]]] = OrderedDict()
+        self._lock = Lock()
+
+    def note(self, kind: str, id: str, links: Sequence[Link]) -> None:
+        """Remember all associations of a record."""
+        with self._lock:
+            self._links[kind, id] = (self._now(), links)
+            self._links.move_to_end((kind, id))
+            if len(self._links) > TOLD:
+                self._links.popitem(last=False)
+
+    def of(self, kind: str, id: str) -> Sequence[Link] | None:
+        """All associations of a record; None where nobody told them of late."""
+        with self._lock:
+            at, links = self._links.get((kind, id), (None, ()))
+        return links if at is not None and abs(self._now() - at) < timedelta(minutes=1) else None
+
+    def forget(self) -> None:
+        """Ask anew from now on."""
+        with self._lock:
+            self._links.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Reads one portal.
@@ -58,14 +99,18 @@ class Reader:
     Attributes:
         crm: The account's name.
         ask: Makes one read through the gate.
+        spread: Makes several at once.
         schema: The portal's schema.
         now: HubSpot's clock, by the Date of its last answer.
+        told: The associations that it was told of late.
     """
 
     crm: str
     ask: Ask
+    spread: Spread
     schema: Schema
     now: Callable[[], datetime]
+    told: Told
 
     def records(self, kind: str, ids: Sequence[str]) -> Iterator[Record]:
         """Read records whole, with their associations, each once.
@@ -78,8 +123,7 @@ class Reader:
         names = sorted(self.schema.of(kind).properties)
         live: dict[str, Row] = {}
         missing: list[str] = []
-        for part in parts(wanted, BATCH):
-            found = self.batch(kind, part, names, archived=False)
+        for found in self._batches(kind, wanted, names, archived=False):
             live |= found.rows
             missing += found.missing
             for id, survivor in found.merged.items():
@@ -87,11 +131,17 @@ class Reader:
         links = self.links(kind, sorted(live)) if live else {}
         for id, row in live.items():
             yield self.record(kind, row, links.get(id, ()))
-        for part in parts(missing, BATCH):
-            yield from self._hidden(kind, part, names)
+        for found in self._batches(kind, missing, names, archived=True):
+            yield from self._hidden(kind, found)
 
-    def _hidden(self, kind: str, ids: Sequence[str], names: Sequence[str]) -> Iterator[Record]:
-        found = self.batch(kind, ids, names, archived=True)
+    def _batches(
+        self, kind: str, ids: Sequence[str], names: Sequence[str], archived: bool
+    ) -> list[Found]:
+        return self.spread(
+            [partial(self.batch, kind, part, names, archived) for part in parts(ids, BATCH)]
+        )
+
+    def _hidden(self, kind: str, found: Found) -> Iterator[Record]:
         for row in found.rows.values():
             yield self.record(kind, row)
         for id, survivor in found.merged.items():
@@ -174,11 +224,29 @@ class Reader:
 
     def links(self, kind: str, ids: Sequence[str]) -> dict[str, list[Link]]:
         """Every association of these records, labels included, with every kind of the portal."""
-        found: dict[str, list[Link]] = {}
-        for other in self.schema.pairs(kind):
-            for id, link in self.pair(kind, other, ids):
+        found: dict[str, list[Link]] = {id: [] for id in ids}
+        pairs = [partial(self._pair, kind, other, ids) for other in self.schema.pairs(kind)]
+        for some in self.spread(pairs):
+            for id, link in some:
                 found.setdefault(id, []).append(link)
+        for id in ids:
+            self.told.note(kind, id, found[id])
         return found
+
+    def hanging(self, kind: str, other: str, ids: Sequence[str]) -> Iterator[tuple[str, Link]]:
+        """The associations of these records with one kind; asked for only where no read told them."""
+        unknown = []
+        for id in ids:
+            told = self.told.of(kind, id)
+            if told is None:
+                unknown.append(id)
+            else:
+                yield from ((id, link) for link in told if link.other.kind == other)
+        if unknown:
+            yield from self.pair(kind, other, unknown)
+
+    def _pair(self, kind: str, other: str, ids: Sequence[str]) -> list[tuple[str, Link]]:
+        return list(self.pair(kind, other, ids))
 
     def pair(self, kind: str, other: str, ids: Sequence[str]) -> Iterator[tuple[str, Link]]:
         """The associations of these records with one kind, all pages; (id, link) each."""

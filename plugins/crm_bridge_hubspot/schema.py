@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from crm_bridge.kit import Rejected, Unauthorized, Unreachable, is_empty
@@ -21,6 +22,9 @@ scopes such as `crm.objects.contacts.sensitive.read.v2` (HubSpot's OpenAPI of pr
 
 Ask = Callable[[str, Sequence[str], Query, Any], Any]
 """One read through the gate: a route's name, kinds, query, body."""
+
+Spread = Callable[[Sequence[Callable[[], Any]]], list[Any]]
+"""Makes reads that need nothing of each other at once, and gives what they gave in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,11 @@ class Schema:
 
     Args:
         ask: Makes one read.
+        spread: Makes several at once.
     """
 
     ask: Ask
+    spread: Spread
     _kinds: dict[str, KindSchema] = field(default_factory=dict)
     _plain: dict[str, KindSchema] = field(default_factory=dict)
     _custom: tuple[CustomKind, ...] | None = None
@@ -130,9 +136,11 @@ class Schema:
         with self._lock:
             found = self._plain.get(kind)
             if found is None:
-                named = {one.name: one for one in self._class(kind, SENSITIVITIES[0])}
-                found = self._plain[kind] = KindSchema(kind, named)
+                found = self._plain[kind] = self._first(kind)
             return found
+
+    def _first(self, kind: str) -> KindSchema:
+        return KindSchema(kind, {one.name: one for one in self._class(kind, SENSITIVITIES[0])})
 
     def _asked(self, kind: str) -> KindSchema:
         found = dict(self.plain(kind).properties)
@@ -201,14 +209,23 @@ class Schema:
 
     def seen(self, kinds: Iterable[str]) -> dict[str, KindSchema]:
         """The properties of the first class, of those of these kinds that the token may see."""
-        found = {}
-        for kind in kinds:
-            try:
-                found[kind] = self.plain(kind)
-            except (Unauthorized, Rejected) as error:
-                if getattr(error, "renewable", False):
-                    raise
-        return found
+        wanted = list(kinds)
+        missing = [kind for kind in wanted if kind not in self._plain]
+        # Without the lock, which lanes that ask for us would wait for.
+        for kind, told in zip(
+            missing, self.spread([partial(self._shown, k) for k in missing]), strict=True
+        ):
+            if told is not None:
+                self._plain.setdefault(kind, told)
+        return {kind: self._plain[kind] for kind in wanted if kind in self._plain}
+
+    def _shown(self, kind: str) -> KindSchema | None:
+        try:
+            return self._first(kind)
+        except (Unauthorized, Rejected) as error:
+            if getattr(error, "renewable", False):
+                raise
+            return None
 
 
 def computed(kinds: Iterable[KindSchema]) -> list[str]:

@@ -205,7 +205,9 @@ def main() -> None:
     parser.add_argument("--latency", type=float, action="append", help="seconds a call")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     parser.add_argument("--write", action="store_true", help="write tests/bench/RESULTS.md")
-    parser.add_argument("--rows", type=Path, help="keep rows in a file, and show those in it as well")
+    parser.add_argument(
+        "--rows", type=Path, help="keep rows in a file, and show those in it as well"
+    )
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = []
     if asked.rows and asked.rows.exists():

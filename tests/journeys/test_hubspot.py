@@ -11,7 +11,7 @@ def test_a_plan_that_today_has_no_calls_for_says_calls_and_days_before_it_reads(
         account = one.grounds[crm].simulator.accounts[0]
         account.limits = True
         chosen = live(one.truth(crm), "contacts")
-        assert one.person(crm, "quota", "", [], left=30)
+        assert one.person(crm, "quota", "", [], left=24)
         before = len(account.log)
         plan = one.bridge().plan("delete", [f"{crm}:contacts/{id_}" for id_ in chosen], **WHY)
         (found,) = [f for f in plan.findings if f.code == "quota"]

@@ -8,7 +8,7 @@ nothing is sent, no lock is told that the run ended; only what the operating sys
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,6 +135,10 @@ class OneLane:
             except BaseException as error:
                 result = error
             yield [(item, result)]
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """As `Lanes.together`."""
+        return [call() for call in calls]
 
     def close(self) -> None:
         """Nothing to let go."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crm_bridge.kit import Unreachable
-from crm_bridge_hubspot.reading import Reader
+from crm_bridge_hubspot.reading import Reader, Told
 from crm_bridge_hubspot.schema import PropertyDef, Schema
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -28,7 +28,13 @@ class Portal:
 
 
 def reader(portal: Portal) -> Reader:
-    return Reader("hub", portal, Schema(portal), lambda: NOW)
+    def spread(calls: Any) -> list[Any]:
+        return [call() for call in calls]
+
+    def now() -> datetime:
+        return NOW
+
+    return Reader("hub", portal, spread, Schema(portal, spread), now, Told(now))
 
 
 def linked(id: str, *to: int, after: str | None = None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_of_what_is_open_all_is_known_and_of_the_rest_only_its_count(
     ):
         for event in events:
             journal.append(written(event))
-        found = leftover(journal, "r", 0, "a", "K")
+        found = leftover(journal, "r", 0, "K")
     for page, ids in enumerate(PAGES):
         outcomes = newest.get(page)
         still = ids if outcomes is None else [o.ref.id for o in outcomes if open_still(o)]
@@ -104,6 +104,6 @@ def test_what_is_done_is_not_held() -> None:
             written(("outcome", dict.fromkeys(PAGES[0], "applied"), "row")),
             written(("verdict", 0, [COMING[0]] * 3)),
         )
-        found = leftover(journal, "r", 0, "a", "K")
+        found = leftover(journal, "r", 0, "K")
     assert found.finished(0)
     assert (found.tried, found.asked, found.told_done) == ({}, {}, set())
