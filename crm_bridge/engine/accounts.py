@@ -62,9 +62,16 @@ class Connected:
 
     def batches(self, refs: Iterable[RecordRef]) -> Iterator[Batch]:
         """Refs of one kind as batches for `read`."""
+        return self._batches(refs, self.profile.read_batch)
+
+    def parents(self, refs: Iterable[RecordRef]) -> Iterator[Batch]:
+        """Refs of one kind as batches for `children` and `count`."""
+        return self._batches(refs, self.profile.child_batch or self.profile.read_batch)
+
+    def _batches(self, refs: Iterable[RecordRef], size: int) -> Iterator[Batch]:
         from crm_bridge.engine.lanes import batched
 
-        for part in batched(refs, self.profile.read_batch):
+        for part in batched(refs, size):
             yield Batch(self.crm, part[0].kind, None, part)
 
     def read(self, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:

@@ -38,7 +38,7 @@ def take_along(
                         continue
                     reached.add(wanted[rule.child])
                     for part in batched(refs, 1000):
-                        work = list(connected.batches(part))
+                        work = list(connected.parents(part))
                         look = lambda batch, r=rule, a=connected.adapter: list(a.children(batch, r))  # noqa: E731
                         for _, found in connected.lanes.each(look, work):
                             if isinstance(found, BaseException):

@@ -165,7 +165,7 @@ class TouchBook:
             for rule in (rules_for(connected, refs[0].kind, operations) if refs else ())
             if rule.effect is Effect.BLOCKS
         ]
-        work = [(rule, batch) for rule in blocking for batch in connected.batches(refs)]
+        work = [(rule, batch) for rule in blocking for batch in connected.parents(refs)]
         found: dict[str, RecordRef] = {}
         for (rule, batch), children in self._asked(connected, work):
             row = self._row(connected.crm, rule, 1)
@@ -217,7 +217,7 @@ class TouchBook:
         depth: int,
     ) -> None:
         """What detaches or blocks: listed, or only counted."""
-        work = [(rule, batch) for rule in rules for batch in connected.batches(refs)]
+        work = [(rule, batch) for rule in rules for batch in connected.parents(refs)]
         for (rule, batch), found in self._asked(connected, work):
             row = self._row(connected.crm, rule, depth)
             if isinstance(found, list):

@@ -80,13 +80,14 @@ def followers(
             for kind, refs in by_kind.items()
             for rule in rules_for(connected, kind, operations)
             if rule.effect in TAKEN_ALONG
-            for batch in connected.batches(refs)
+            for batch in connected.parents(refs)
         ]
         below: dict[RecordRef, RecordRef] = {}
         # Sorted, so that the first relation that reaches a record is the same one every time.
+        order = {id(one): number for number, one in enumerate(work)}
         results = sorted(
             connected.lanes.each(lambda w: list(connected.adapter.children(*w)), work),
-            key=lambda done: work.index(done[0]),
+            key=lambda done: order[id(done[0])],
         )
         for (batch, rule), children in results:
             if isinstance(children, BaseException):

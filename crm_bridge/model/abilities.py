@@ -254,6 +254,7 @@ class Profile:
         rates: How fast the vendor lets an account be asked.
         lanes: Calls under way at once.
         read_batch: Records that one `read` takes.
+        child_batch: Records that one `children` or `count` takes; 0 for as many as `read_batch`.
         read_calls: Calls that a `read` of so many makes, for the prediction in a plan.
         away_calls: Calls that it makes once they are away; 0 for as many as `read_calls`.
         along_calls: Calls that it makes where they went along with others, and what takes them along is
@@ -279,6 +280,7 @@ class Profile:
     rates: tuple[Rate, ...] = ()
     lanes: int = 1
     read_batch: int = 100
+    child_batch: int = 0
     read_calls: int = 1
     away_calls: int = 0
     along_calls: int = 0

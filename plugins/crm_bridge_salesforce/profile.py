@@ -40,6 +40,8 @@ BULK_ABOVE: Final = 2000
 """More records of one kind than this go by a Bulk job, unless the settings say otherwise."""
 CALL: Final = 200
 """Records of a collections call, ids of a SOAP call."""
+PARENTS: Final = 400
+"""Parents of one query of their children: 11 kB of its URL, of the 14 that it may have."""
 JOB: Final = 10_000
 """Records of one Bulk job: 190 kB of ids, far below the vendor's 150 MB."""
 MARKER: Final = "CRM_Bridge_Status__c"
@@ -332,6 +334,7 @@ PROFILE: Final = Profile(
     ),
     lanes=5,
     read_batch=CALL,
+    child_batch=PARENTS,
     along_calls=3,
     id_grammar=r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?",
     hosts=("salesforce.com",),
