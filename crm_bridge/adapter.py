@@ -292,6 +292,13 @@ class Adapter(ABC):
         """How many live records hang on these by this rule; None where nobody can say."""
         return None
 
+    def read_cost(self, records: Sequence[Record]) -> int | None:
+        """How many calls a read of these records of one kind takes, by what snapshots show of them.
+
+        None where that is as many as the profile says, whatever they hold.
+        """
+        return None
+
     def precheck(
         self, operation: Operation, records: Sequence[Record]
     ) -> Iterable[Finding | Outcome]:

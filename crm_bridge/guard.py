@@ -209,6 +209,7 @@ class Guard:
         self.clock, self.sleep = clock, sleep
         self.calls = 0
         self.writes = 0
+        self.once = 0
         self.halted: str | None = None
         self.renew: Callable[[], None] | None = None
         self.prove: Callable[[], None] | None = None
@@ -308,7 +309,17 @@ class Guard:
         """An adapter says that it uses another token from now on: who we are is proved before a write."""
         self._unproven = True
 
+    def made_once(self, calls: int = 1) -> None:
+        """An adapter says that so many of its calls are made once a connection, such as metadata."""
+        with self._lock:
+            self.once += calls
+
     # --- what the bridge calls ---------------------------------------------------------------------
+
+    @property
+    def repeated(self) -> int:
+        """Calls so far without those that are made once: what the same reads would take again."""
+        return self.calls - self.once
 
     @contextlib.contextmanager
     def permitted(self, permit: Permit) -> Iterator[Permit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,8 @@ from crm_bridge.cli.voice import Voice, shown
 if TYPE_CHECKING:
     from crm_bridge.bridge import Explanation, MatrixRow
     from crm_bridge.model.abilities import Capability, CascadeRule
+
+BLOCKS: Final = "what blocks"
 
 
 @verb("matrix")
@@ -92,14 +94,20 @@ def _explanation(voice: Voice, told: Explanation) -> None:
     voice.say("\nwhat happens")
     for row in told.rows:
         voice.say(_row(row))
+    refused = tuple(dict.fromkeys(what for row in told.rows for what in row.refuses))
     groups = (
         ("what follows", ("follows", "may_follow")),
-        ("what blocks", ("blocks", "may_block")),
+        (BLOCKS, ("blocks", "may_block")),
         ("what only loses its link", ("detaches",)),
     )
     for title, effects in groups:
         rules = [r for r in told.cascades if r.effect.value in effects]
-        voice.say(f"\n{title}" + ("" if rules else ": nothing that is known"))
+        own = refused if title == BLOCKS else ()
+        # Of the record itself only the notes above may tell where the table does not.
+        none = ": no related record that is known" if title == BLOCKS else ": nothing that is known"
+        voice.say(f"\n{title}" + ("" if rules or own else none))
+        for what in own:
+            voice.say(f"  the record itself: {shown(what, 1000)}")
         for rule in rules:
             voice.say(_rule(rule))
     voice.say("\nthe way back" + ("" if told.way_back else ": none"))

@@ -284,6 +284,7 @@ def capability(row: MatrixRow) -> dict[str, Any]:
         "way": own.way,
         "at_least": own.at_least,
         "needs": list(own.needs),
+        "refuses": list(own.refuses),
         "means": own.means,
     }
 

@@ -91,11 +91,10 @@ class Aftermath:
             not_set = {*item.outcome.details.get("not_set", ()), *item.target.without}
             found = compare(item.source, now, self._connected, renamed, not_set, last.row.support)
             ref = item.outcome.new_ref or item.ref
-            self._may_be_mended(item, ref, found.matters)
+            self._may_be_mended(item, ref, found.matters, item.source)
             # What a remake could not set may have been a lookup to what is only made later.
-            self._may_be_mended(
-                item, ref, {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
-            )
+            left = {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
+            self._may_be_mended(item, ref, left, item.source)
             item.outcome = told(item.outcome, found.matters, found.named)
         if last.row.support is not Support.REMADE:
             self._children_back(last, items)
@@ -118,14 +117,14 @@ class Aftermath:
                     if promised.get((ref.kind, snapshot.via), True):
                         lost.append(ref)
                         # It may hang on another record as well, which comes back later.
-                        self._street.untied.append((item, ref, "", None))
+                        self._street.untied.append((item, ref, "", ("", "")))
                     continue
                 matters = compare(
                     snapshot.record, now, self._connected, renamed, support=last.row.support
                 ).matters
                 if matters:
                     differ[str(ref)] = matters
-                    self._may_be_mended(item, ref, matters)
+                    self._may_be_mended(item, ref, matters, snapshot.record)
             if lost or differ:
                 told_of = [f"{len(lost)} did not come back ({_named(lost)})"] if lost else []
                 told_of += [f"{len(differ)} differ ({_named(list(differ))})"] if differ else []
@@ -174,10 +173,14 @@ class Aftermath:
     # --- what the vendor did not tie again ---------------------------------------------------------
 
     def _may_be_mended(
-        self, item: Item, ref: RecordRef, matters: Mapping[str, Sequence[Any]]
+        self, item: Item, ref: RecordRef, matters: Mapping[str, Sequence[Any]], kept: Record
     ) -> None:
         """Remember what differs: it may be right once all is back, or be a lookup left empty."""
-        self._street.untied += [(item, ref, name, was) for name, (was, _) in matters.items()]
+        for name, (was, _) in matters.items():
+            id_ = _id_of(was)
+            # A lookup may lead to several kinds; the snapshot's own link tells which.
+            leads = (k.other.kind for k in kept.links if k.name == name and k.other.id == id_)
+            self._street.untied.append((item, ref, name, (next(leads, ""), id_)))
 
     def mend(self, last: Phase) -> list[Item]:
         """Once all is back, put back associations and write lookups that the way back left empty.
@@ -195,23 +198,24 @@ class Aftermath:
         own = {step.kind for step in self._plan.steps if step.crm == crm}
         lookups = self._lookups({*own, *self._street.kinds})
         wanted: dict[tuple[str, str], RecordRef] = {}
-        for _, ref, name, was in untied:
-            kind, id_ = lookups.get((ref.kind, name)), _id_of(was)
+        for _, ref, name, (told, id_) in untied:
+            kind = lookups.get((ref.kind, name), "")
+            kind = kind and (told or kind)
             if kind and id_:
                 wanted[kind, id_] = RecordRef(crm, kind, self._renames.id_of(kind, id_))
         parents = self._read(sorted(set(wanted.values())))
         now = self._read(list(dict.fromkeys(ref for _, ref, _, _ in untied)))
-        changes: dict[RecordRef, tuple[Item, dict[str, Any]]] = {}
-        for item, ref, name, was in untied:
-            parent = wanted.get((lookups.get((ref.kind, name), ""), _id_of(was)))
+        changes: dict[RecordRef, tuple[Item, dict[str, RecordRef]]] = {}
+        for item, ref, name, (told, id_) in untied:
+            parent = wanted.get((told or lookups.get((ref.kind, name), ""), id_))
             record = now.get(ref)
             if parent is None or record is None or not is_empty(record.fields.get(name)):
                 continue
             if there(parents.get(parent)):
-                changes.setdefault(ref, (item, {}))[1][name] = parent.id
+                changes.setdefault(ref, (item, {}))[1][name] = parent
         todo = [
-            (item, Change(ref, fields, dict.fromkeys(fields)))
-            for ref, (item, fields) in changes.items()
+            (item, Change(ref, {n: r.id for n, r in leads.items()}, dict.fromkeys(leads), leads))
+            for ref, (item, leads) in changes.items()
         ]
         beside.update(self._street, todo, "mend")
         return list({id(i): i for i in (*linked, *(item for item, _, _, _ in untied))}.values())

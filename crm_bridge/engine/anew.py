@@ -315,7 +315,8 @@ class Anew:
                 and _untied(record.fields.get(via), item.ref.id)
             ):
                 expect = {via: record.fields.get(via)}
-                changes.append((item, Change(ref, {via: item.outcome.new_ref.id}, expect)))
+                new_ref = item.outcome.new_ref
+                changes.append((item, Change(ref, {via: new_ref.id}, expect, {via: new_ref})))
         for item, change, why in beside.update(self._street, changes, "tie"):
             assert item.outcome is not None
             item.outcome = with_problem(

@@ -14,6 +14,7 @@ from typing import Any
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.conditions import parse_all
 from crm_bridge.engine.connect import Accounts, versions_of
+from crm_bridge.engine.forecast import WEIGHED, children_back, dearer
 from crm_bridge.engine.history import History
 from crm_bridge.engine.holds import holds
 from crm_bridge.engine.impact import LISTED, TouchBook, Weight
@@ -138,14 +139,16 @@ class _Draft:
     held: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
     looked: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
+    some: dict[str, list[RecordRef]] = field(default_factory=dict)
+    dearer: dict[str, int] = field(default_factory=dict)
     ways: dict[str, Callable[[str, State], Way | None]] = field(default_factory=dict)
 
     def read(self, connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
         """Read records of one kind, and count what that took."""
-        before = connected.guard.calls
+        before = connected.guard.repeated
         found = connected.read_surely(refs)
         key, profile = (connected.crm, refs[0].kind), connected.profile
-        made, (calls, records) = connected.guard.calls - before, self.looked.get(key, (0, 0))
+        made, (calls, records) = connected.guard.repeated - before, self.looked.get(key, (0, 0))
         if profile.read_calls > 1:
             # The first read of a kind asks for the kind itself as well, and a plan may read smaller
             # parts; the run does neither.
@@ -178,6 +181,8 @@ class _Draft:
         run, then = (known.run, known.outcome.ref) if known else ("", one.source.ref)
         if run and one.way.rows[-1].support is Support.NATIVE:
             self.runs[run] = self.runs.get(run, 0) + 1
+            if len(some := self.some.setdefault(run, [])) < WEIGHED:
+                some.append(then)
         source = f"{run} {then}" if one.source.before is not None else ""
         target = Target(
             one.source.ref, one.fingerprint, one.way.evidence, source, tuple(one.without)
@@ -542,6 +547,9 @@ def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Sour
     }
     going = [before for before in befores if _may_go(verdicts[before.ref])]
     settled = _prechecked(draft, connected, Operation.RESTORE, going)
+    back = [before for before in going if not _is_remake(verdicts[before.ref])]
+    # What is read back may take more than a list of it.
+    draft.dearer[connected.crm] = draft.dearer.get(connected.crm, 0) + dearer(connected, back)
     anew = [before for before in going if _is_remake(verdicts[before.ref])]
     missing = missing_parents(connected, history.journal, anew, settled) if anew else {}
     for source in sources:
@@ -722,11 +730,15 @@ def _finish(
     }
     steps = steps_of(draft.groups, profiles, rules, wish.operation)
     kept = dict(draft.book.calls)
+    for crm in {crm for crm, _, _ in draft.groups}:
+        # One is counted for each account anyhow.
+        kept[crm] = kept.get(crm, 0) + accounts.proof_calls(crm) - 1
     for touch in touches:
         if touch.rule.effect is Effect.FOLLOWS:
             looks = reads_of(profiles[touch.crm], touch.count or 0, along=True)
             kept[touch.crm] = kept.get(touch.crm, 0) + looks
-    for crm, looks in _children_back(draft, profiles).items():
+    returning = children_back(draft.runs, draft.some, accounts, profiles, draft.history)
+    for crm, looks in (*returning.items(), *draft.dearer.items()):
         kept[crm] = kept.get(crm, 0) + looks
     counts = counts_of(steps, len(draft.settled), profiles, kept, draft.looked)
     now = datetime.now(UTC)
@@ -780,22 +792,6 @@ def _finish(
     )
     more = [finding for some in review(plan=plan, scene=scene) or () for finding in some or ()]
     return sealed(dataclasses.replace(plan, findings=_sorted([*plan.findings, *more])))
-
-
-def _children_back(draft: _Draft, profiles: Mapping[str, Profile]) -> dict[str, int]:
-    """Calls for looking at what went along with records that come back, by crm.
-
-    Their runs' plans tell how many those were; of a part of a run, the like share.
-    """
-    looks: dict[str, int] = {}
-    for run, count in draft.runs.items():
-        taken = draft.history().plan(run)
-        for touch in taken.touches:
-            if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW) and touch.crm in profiles:
-                some = ceil((touch.count or 0) * count / max(1, taken.counts.records))
-                calls = reads_of(profiles[touch.crm], some)
-                looks[touch.crm] = looks.get(touch.crm, 0) + calls
-    return looks
 
 
 def _kinds(draft: _Draft, crm: str) -> list[str]:

@@ -142,13 +142,13 @@ class TouchBook:
         key = (crm, frozenset(operations))
         for ref in refs:
             self._parent(*key, 1, ref)
-        before = connected.guard.calls
+        before = connected.guard.repeated
         for one in followers(connected, operations, refs, self._left_out):
             row = self._row(crm, one.rule, one.depth)
             self._add(row, one.record.ref, one.parent.id)
             row.weight.add(one.record, measures)
             self._parent(*key, one.depth + 1, one.record.ref)
-        self.calls[crm] = self.calls.get(crm, 0) + connected.guard.calls - before
+        self.calls[crm] = self.calls.get(crm, 0) + connected.guard.repeated - before
 
     def blockers(
         self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]

@@ -434,14 +434,20 @@ def ordered(kinds: Sequence[str], rules: Sequence[CascadeRule], operation: Opera
         return list(kinds)
 
 
+FEW: Final = 3
+"""Calls of a batch that are one after the other for all of it, such as a list and then the bin."""
+
+
 def reads_of(profile: Profile, count: int, *, away: bool = False, along: bool = False) -> int:
     """Calls that reading so many records takes: live, away, or away along with others."""
     calls = profile.read_calls
     if away or along:
         calls = (along and profile.along_calls) or profile.away_calls or profile.read_calls
     batch = max(1, profile.read_batch)
+    if calls <= FEW:
+        return ceil(count / batch) * calls
     # What a read of a full batch takes by the hundred, a smaller one takes less of.
-    return max(ceil(count / batch), ceil(count * calls / batch)) if count else 0
+    return ceil(count * calls / batch)
 
 
 def counts_of(

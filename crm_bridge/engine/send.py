@@ -70,7 +70,7 @@ class Street:
     renames: Renames | None = None
     kinds: set[str] = field(default_factory=set)
     made: set[RecordRef] = field(default_factory=set)
-    untied: list[tuple[Item, RecordRef, str, Any]] = field(default_factory=list)
+    untied: list[tuple[Item, RecordRef, str, tuple[str, str]]] = field(default_factory=list)
     unmade: list[tuple[Item, Snapshot]] = field(default_factory=list)
     unlinked: list[tuple[Item, RecordRef, Link]] = field(default_factory=list)
 
@@ -215,8 +215,15 @@ def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
     if renew:
         _renew(street, login)
     for parcel in parcels:
-        if parcel.number in street.handles:
-            _await_job(street, parcel, street.handles.pop(parcel.number))
+        handle = street.handles.pop(parcel.number, None)
+        if handle is not None and any(_still_runs(item) for item in parcel.items):
+            _await_job(street, parcel, handle)
+
+
+def _still_runs(item: Item) -> bool:
+    """Whether the answer left open how it ends; what it settled is read back, and not polled."""
+    answer = item.answer
+    return answer is None or answer.verdict in (Verdict.PENDING, Verdict.UNKNOWN)
 
 
 def _await_job(street: Street, parcel: _Parcel, handle: str) -> None:

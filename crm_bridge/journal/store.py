@@ -292,7 +292,7 @@ class Journal:
         named = {f"{ref.kind}/{ref.id}": ref for ref in parents}
         children: dict[RecordRef, list[Snapshot]] = {}
         for since in sorted({n for n, _ in found.values()}):
-            here = {str(r.kind) + "/" + r.id for r, (n, _) in found.items() if n == since}
+            here = [r for r, (n, _) in found.items() if n == since]
             for n, positions in self._children(since, here).items():
                 for _, snapshot in self._open(n, positions):
                     parent = snapshot.parent
@@ -301,7 +301,7 @@ class Journal:
                     children.setdefault(ref, []).append(snapshot)
         return children
 
-    def _children(self, since: int, parents: Collection[str]) -> dict[int, list[int]]:
+    def _children(self, since: int, parents: Collection[RecordRef]) -> dict[int, list[int]]:
         """Where the children of these parents lie, from the entry of their parents' keep on."""
         e, c = _ENTRIES, _CAPTURED
         own = tables.entries.alias().c
@@ -310,7 +310,8 @@ class Journal:
             e.stage == "snapshot", e.n >= since,
         )  # fmt: skip
         positions: dict[int, list[int]] = {}
-        for part in _chunks(parents):
+        names = [name for r in parents for name in (r.id, f"{r.kind}/{r.id}")]
+        for part in _chunks(names):
             statement = (
                 select(c.n, c.position)
                 .where(same, c.n == e.n, c.parent.in_(part))
@@ -336,7 +337,7 @@ class Journal:
                     statement = (
                         select(c.id, c.n, c.position)
                         .join_from(tables.captured, tables.entries, e.n == c.n)
-                        .where(c.org == org, c.kind == kind, c.id.in_(part))
+                        .where(e.org == org, c.kind == kind, c.id.in_(part))
                         .where(e.run == run, e.crm == crm)
                         .where(*([c.parent == ""] if targets else []))
                         .order_by(c.n, c.position)
@@ -378,14 +379,14 @@ class Journal:
         found: dict[str, list[Trace]] = {}
         for part in _chunks(ids):
             statement = (
-                select(c.id, c.parent, e.run, e.step, e.page, e.at, e.crm)
+                select(c.id, c.parent, e.run, e.step, e.page, e.at, e.crm, e.kind)
                 .join_from(tables.captured, tables.entries, e.n == c.n)
-                .where(c.org == org, c.kind == kind, c.id.in_(part))
+                .where(e.org == org, c.kind == kind, c.id.in_(part))
                 .order_by(c.n.desc(), c.position)
             )
             by_run: dict[tuple[str, str], Trace] = {}
-            for id_, parent, run, step, page, at, crm in self._connection.read(statement):
-                trace = _trace(parent, run, step, page, at, crm)
+            for id_, parent, run, *rest in self._connection.read(statement):
+                trace = _trace(parent, run, *rest)
                 known = by_run.get((id_, run))
                 if known is None or (known.parent is not None and trace.parent is None):
                     by_run[id_, run] = trace
@@ -579,20 +580,21 @@ class _Page:
             raise JournalError(f"a page of snapshots is of one account, not of {sorted(crms)}.")
         lines = [pages.to_line(snapshot) for snapshot in snapshots]
         frames = list(pages.frames_of([line for line, _ in lines]))
+        kind = next((s.record.ref.kind for s in snapshots if not s.parent), "")
+        kind = kind or snapshots[0].record.ref.kind
         rows = [
             (
                 position,
-                org,
+                "",
                 shot.record.ref.kind,
                 shot.record.ref.id,
-                f"{shot.parent.kind}/{shot.parent.id}" if shot.parent else "",
+                _parent(shot.parent, kind),
                 shot.effect,
                 sha256,
             )
             for position, (shot, (_, sha256)) in enumerate(zip(snapshots, lines, strict=True))
         ]
         digest = chain.digest_rows([(*row[:-1], row[-1].hex()) for row in rows])
-        kind = next((s.record.ref.kind for s in snapshots if not s.parent), rows[0][2])
         body = pages.manifest(frames, len(rows), digest)
         entry = Entry("snapshot", run, crms.pop(), org, kind, step, page, body=body)
         return cls(entry, _wrapped(entry), frames, rows)
@@ -621,9 +623,16 @@ def _wrapped(entry: Entry) -> bytes:
         ) from None
 
 
-def _trace(parent: str, run: str, step: int, page: int, at: int, crm: str) -> Trace:
+def _parent(ref: RecordRef | None, kind: str) -> str:
+    """What an index row says of the parent: its id, and its kind where that is not the entry's."""
+    if ref is None:
+        return ""
+    return ref.id if ref.kind == kind else f"{ref.kind}/{ref.id}"
+
+
+def _trace(parent: str, run: str, step: int, page: int, at: int, crm: str, kind: str) -> Trace:
     moment = _EPOCH + at * _MICROSECOND
     if not parent:
         return Trace(run, step, page, None, moment)
-    kind, _, id_ = parent.partition("/")
-    return Trace(run, -1, -1, RecordRef(crm, kind, id_), moment)
+    before, _, id_ = parent.partition("/") if "/" in parent else (kind, "", parent)
+    return Trace(run, -1, -1, RecordRef(crm, before, id_), moment)

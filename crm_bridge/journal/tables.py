@@ -64,10 +64,10 @@ captured: Final = Table(
     metadata,
     Column("n", _NUMBER, primary_key=True, autoincrement=False),
     Column("position", _NUMBER, primary_key=True, autoincrement=False),
-    Column("org", Text, nullable=False),
+    Column("org", Text, nullable=False),  # empty since m002: that of the entry
     Column("kind", Text, nullable=False),
     Column("id", Text, nullable=False),
-    Column("parent", Text, nullable=False),  # Kind/id of the target that takes it along, or empty
+    Column("parent", Text, nullable=False),  # id of who takes it along, or Kind/id
     Column("effect", Text, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
     Index("captured_by_id", "org", "kind", "id"),
@@ -99,7 +99,16 @@ def m001_initial(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
 
 
+def m002_found_by_id(connection: Connection) -> None:
+    """Find records by id alone: the entry names the org, and ids of two kinds seldom are one.
+
+    Rows from before it name the org themselves, and their parents as Kind/id.
+    """
+    connection.exec_driver_sql("DROP INDEX captured_by_id")
+    connection.exec_driver_sql("CREATE INDEX captured_by_id ON captured (id)")
+
+
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (m001_initial,)
+MIGRATIONS: Final[tuple[Migration, ...]] = (m001_initial, m002_found_by_id)
 """In the order in which they are applied, each once; the chain tells which were."""

@@ -137,6 +137,7 @@ class Capability:
         sends: Write requests that one batch makes; more than one only for a job's fixed sequence.
         erases: A person's data go for good at their wish: it must not be made anew either.
         needs: Permissions and scopes, in the vendor's words.
+        refuses: What of a record itself the vendor refuses it for, such as a lock.
         means: The vendor's own verb or call.
         source: Address of the page that says so.
         checked: When that was last read.
@@ -156,6 +157,7 @@ class Capability:
     sends: int = field(default=1, kw_only=True)
     erases: bool = field(default=False, kw_only=True)
     needs: tuple[str, ...] = field(default=(), kw_only=True)
+    refuses: tuple[str, ...] = field(default=(), kw_only=True)
     means: str = field(default="", kw_only=True)
     source: str = field(default="", kw_only=True)
     checked: date | None = field(default=None, kw_only=True)

@@ -183,8 +183,10 @@ class Change:
         fields: The values to write; None empties a field.
         expect: What the fields must still hold. The core has read and compared just before; an
             adapter whose vendor has conditional writes may use it again.
+        leads: For lookups among the fields: the record that each is to lead to.
     """
 
     ref: RecordRef
     fields: Mapping[str, Any]
     expect: Mapping[str, Any] = field(default_factory=dict)
+    leads: Mapping[str, RecordRef] = field(default_factory=dict)

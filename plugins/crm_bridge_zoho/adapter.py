@@ -130,7 +130,10 @@ class ZohoAdapter(Adapter):
         return self._verbs.poll(handle, batch)
 
     def update(self, changes: Sequence[Change]) -> Iterable[Outcome]:
-        """Write fields of up to 100 records, or lock or unlock one."""
+        """Write fields of up to 100 records, or lock or unlock one; ends of linking rows as ties."""
+        if not self._anew.writes(changes[0].ref.kind):
+            ends = [(c.ref, name, str(id)) for c in changes for name, id in c.fields.items()]
+            return self._anew.tied(changes[0].ref.kind, ends)
         return self._verbs.update(changes)
 
     def create(self, records: Sequence[Record]) -> Iterable[Outcome]:
@@ -180,6 +183,10 @@ class ZohoAdapter(Adapter):
     def count(self, batch: Batch, rule: CascadeRule) -> int | None:
         """As many as there are."""
         return len(self._hanging.hung(rule, batch.ids))
+
+    def read_cost(self, records: Sequence[Record]) -> int | None:
+        """A list shows most; subforms, multi-select lookups and long rich text take calls alone."""
+        return self._looking.cost(records[0].ref.kind, records) if records else 0
 
     def precheck(
         self, operation: Operation, records: Sequence[Record]

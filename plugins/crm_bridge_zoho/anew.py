@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from crm_bridge.kit import (
     Link,
@@ -22,10 +22,12 @@ from crm_bridge.kit import (
     failed,
 )
 from crm_bridge_zoho.client import TITLE, Client
-from crm_bridge_zoho.describes import ATTACHMENTS, Describes
-from crm_bridge_zoho.looking import Looking
+from crm_bridge_zoho.describes import ANY_MODULE, ATTACHMENTS, Describes
+from crm_bridge_zoho.looking import KEPT, Looking
 from crm_bridge_zoho.making import alike, made, pointed_at
 from crm_bridge_zoho.rows import SUCCESS, Row, code_of, matched, refusal
+
+_NO_WAY: Final = "no lookup of this account writes such rows"
 
 
 @dataclass(slots=True)
@@ -95,23 +97,27 @@ class Anew:
 
     def _ties(self, records: Sequence[Record]) -> Iterator[Outcome]:
         """Rows of a linking module are made by writing the lookup whose rows they are."""
-        kind = records[0].ref.kind
-        ends = {n: f for n, f in self.describes.fields(kind).items() if f.type == "lookup"}
+        way = self._way(records[0].ref.kind)
+        if way is not None:
+            yield from self._tied(records, way)
+            return
+        for record in records:
+            yield failed(record.ref, "never", _NO_WAY)
+
+    def _way(self, linking: str) -> tuple[str, str, str, str] | None:
+        """What writes the rows of a linking module: a module, its lookup, and both ends of a row."""
+        ends = {n: f for n, f in self.describes.fields(linking).items() if f.type == "lookup"}
         for near, field in ends.items():
             own = self.describes.fields(field.target).values()
-            name = next((f.name for f in own if f.inner == kind), "")
+            name = next((f.name for f in own if f.inner == linking), "")
             far = next((n for n in ends if n != near), "")
             if name and far:
-                yield from self._tied(records, field.target, (name, near, far))
-                return
-        for record in records:
-            yield failed(record.ref, "never", "no lookup of this account writes such rows")
+                return field.target, name, near, far
+        return None
 
-    def _tied(
-        self, records: Sequence[Record], module: str, names: tuple[str, str, str]
-    ) -> Iterator[Outcome]:
+    def _tied(self, records: Sequence[Record], way: tuple[str, str, str, str]) -> Iterator[Outcome]:
         """Write ties as values of a multi-select lookup, then read which rows they became."""
-        name, near, far = names
+        module, name, near, far = way
         rows: dict[str, dict[str, Any]] = {}
         for record in records:
             here, there = _end(record, near), _end(record, far)
@@ -149,6 +155,9 @@ class Anew:
     def link(self, links: Sequence[tuple[RecordRef, Link]]) -> Iterator[Outcome]:
         """Point lookups where they led: an insert has set most, the others by one update."""
         kind = links[0][0].kind
+        if not self.writes(kind):
+            yield from self.tied(kind, [(ref, link.name, link.other.id) for ref, link in links])
+            return
         fields = self.describes.fields(kind)
         names = list(dict.fromkeys(link.name for _, link in links if link.name in fields))
         there = {
@@ -168,6 +177,8 @@ class Anew:
                 row.setdefault(link.name, []).append({link.name: value})
             else:
                 row[link.name] = value
+                if field.target == ANY_MODULE:
+                    row[KEPT] = link.other.kind
         told = self._pointed(kind, rows)
         for ref, link in links:
             if (link.name, link.other.id) in there.get(ref.id, ()):
@@ -175,6 +186,38 @@ class Anew:
             else:
                 no = failed(ref, "refused", f"no update writes {link.name}.")
                 yield told.get(ref, no) if link.name in rows.get(ref, ()) else no
+
+    def writes(self, kind: str) -> bool:
+        """Whether the rows of a module are written by themselves; linking rows are by a lookup."""
+        return self.describes.module(kind).kind != "linking"
+
+    def tied(self, kind: str, ties: Sequence[tuple[RecordRef, str, str]]) -> Iterator[Outcome]:
+        """Give linking rows another end: ref, the name of the end, and the id to lead to.
+
+        No call writes such a row, so what it tied is tied anew by the lookup whose row it is. The
+        old row stays as it is, and leads to what is gone.
+        """
+        if (way := self._way(kind)) is None:
+            for ref, _, _ in ties:
+                yield failed(ref, "never", _NO_WAY)
+            return
+        module, name, near, far = way
+        refs = list(dict.fromkeys(ref for ref, _, _ in ties))
+        found = self.looking.rows(kind, [ref.id for ref in refs], [near, far])
+        ends = {ref: {n: found.get(ref.id, {}).get(n) for n in (near, far)} for ref in refs}
+        for ref, end, id in ties:
+            ends[ref][end] = {"id": id}
+        rows = [Record(ref, State.LIVE, fields) for ref, fields in ends.items()]
+        shown = {
+            id: {_end_of(tie.get(name)) for tie in self.looking.single(module, id).get(name) or ()}
+            for id in dict.fromkeys(_end(row, near) for row in rows)
+        }
+        missing = [row for row in rows if _end(row, far) not in shown[_end(row, near)]]
+        told = {o.ref: o for o in (self._tied(missing, way) if missing else ())}
+        for ref in refs:
+            outcome = told.get(ref)
+            good = outcome is None or outcome.verdict is Verdict.DONE
+            yield done(ref) if good or outcome is None else outcome
 
     def _linked(
         self, links: Sequence[tuple[RecordRef, Link]], names: Sequence[str]
@@ -207,5 +250,8 @@ class Anew:
 
 def _end(record: Record, name: str) -> str:
     """The id that a lookup of a linking row holds."""
-    value = record.fields.get(name)
+    return _end_of(record.fields.get(name))
+
+
+def _end_of(value: Any) -> str:
     return str(value.get("id", "")) if isinstance(value, Mapping) else ""

@@ -167,6 +167,7 @@ class Client:
         tokens = self._tokens
         if not tokens.adopt(refused):
             self._gate.ask(lambda: tokens.get(refused), interface="token")
+            self.once()
 
     def _granted(self) -> Granted:
         with network_errors(f"the login of {TITLE}"):
@@ -228,6 +229,12 @@ class Client:
         return self._gate.tell(
             named, lambda: self._send(method, path, params, body, scope, write=key)
         )
+
+    def once(self, calls: int = 1) -> None:
+        """Say that so many calls were for the connection: what reads again does without them."""
+        told = getattr(self._gate, "made_once", None)
+        if told is not None:
+            told(calls)
 
     def quiet(self, body: dict[str, Any]) -> dict[str, Any]:
         """A body that keeps workflow rules silent, unless the settings let them fire."""

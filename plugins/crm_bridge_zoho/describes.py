@@ -195,11 +195,13 @@ class Describes:
 
     def _modules(self) -> dict[str, Module]:
         answer = self._client.ask("/settings/modules", scope="settings.modules.READ")
+        self._client.once()
         return {m.name: m for m in map(_module, answer.rows("modules"))}
 
     def _fields(self, kind: str) -> dict[str, Field]:
         params = {"module": kind}
         answer = self._client.ask("/settings/fields", params, scope="settings.fields.READ")
+        self._client.once()
         found = [_field(row) for row in answer.rows("fields")]
         return {f.name: f for f in found if f.name and f.name != "id"}
 
@@ -207,6 +209,7 @@ class Describes:
         answer = self._client.ask(
             "/settings/related_lists", {"module": kind}, scope="settings.related_lists.READ"
         )
+        self._client.once()
         found = []
         for row in answer.rows("related_lists"):
             name, module = row.get("api_name"), named(row.get("module"))

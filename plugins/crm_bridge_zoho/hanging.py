@@ -6,6 +6,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/subforms.html, read 2026-11-24.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,8 @@ from crm_bridge_zoho.bin import IDS
 from crm_bridge_zoho.client import Client
 from crm_bridge_zoho.describes import ANY_MODULE, ATTACHMENTS, Describes
 from crm_bridge_zoho.looking import NAMES, Looking
-from crm_bridge_zoho.queries import CRITERIA, PAGE, UNASKABLE, VALUES, any_of, hanging
-from crm_bridge_zoho.values import id_of, parts
+from crm_bridge_zoho.queries import CRITERIA, PAGE, UNASKABLE, any_of
+from crm_bridge_zoho.values import id_of, lookup_of, parts
 
 
 @dataclass(slots=True)
@@ -33,6 +34,8 @@ class Hanging:
     describes: Describes
     looking: Looking
     _listed: set[str] = field(default_factory=set)
+    _proofs: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
         """Ids of the live records that hang on these by a rule."""
@@ -45,7 +48,7 @@ class Hanging:
             return self._rows(rule, ids)
         if rule.child not in self._listed:
             try:
-                return self._queried(rule, [any_of(rule.via, p) for p in parts(ids, CRITERIA)])
+                return self._of_several(rule, ids)
             except Rejected as error:
                 if error.vendor_code not in UNASKABLE:
                     raise
@@ -63,7 +66,7 @@ class Hanging:
     def _rows(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
         """Those of a lookup to one module; rows of subforms only where queries show them."""
         try:
-            return self._queried(rule, [hanging(rule.via, p) for p in parts(ids, VALUES)])
+            return self._leading(rule, ids)
         except Rejected as error:
             inner = self.describes.module(rule.child).kind == "subform"
             if not inner or error.vendor_code not in UNASKABLE:
@@ -77,10 +80,68 @@ class Hanging:
             return []
         back, other = ends[rule.kind], ends[rule.child]
         asked = CascadeRule(rule.kind, linking, back, rule.effect)
-        ties = self._queried(asked, [hanging(back, part) for part in parts(ids, VALUES)])
+        ties = self._leading(asked, ids)
         rows = self.looking.rows(linking, ties, [other])
         ends_at = (row.get(other) for row in rows.values())
         return list(dict.fromkeys(id_of(one) for one in ends_at if isinstance(one, Mapping)))
+
+    def _of_several(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
+        """Those of a lookup to several modules: many parents a query, where that was proved."""
+        if len(ids) > CRITERIA:
+            many = self._takes_many(rule, ids)
+            if many is None:
+                return []
+            if many:
+                return self._leading(rule, ids)
+        return self._queried(rule, [any_of(rule.via, p) for p in parts(ids, CRITERIA)])
+
+    def _takes_many(self, rule: CascadeRule, ids: Sequence[str]) -> bool | None:
+        """Whether `in` finds for many ids what it should; None where no row leads anywhere at all.
+
+        No page says it for lookups to several modules, and some who use it say that it is not to be
+        relied on. So it is held once against rows that are known, and nothing is lost by it.
+        """
+        key = (rule.child, rule.via)
+        with self._turn:
+            if key not in self._proofs:
+                try:
+                    proved = self._proved(rule, ids)
+                except Rejected as error:
+                    if error.vendor_code not in UNASKABLE:
+                        raise
+                    proved = False
+                if proved is None:
+                    return None
+                self._proofs[key] = proved
+                self.client.once(2)
+            return self._proofs[key]
+
+    def _proved(self, rule: CascadeRule, ids: Sequence[str]) -> bool | None:
+        """Ask for the first rows that lead anywhere, and once more by where they lead."""
+        rows = next(self.looking.pages(rule.child, [f"{rule.via} is not null"], rule.via), [])
+        if not rows:
+            return None
+        leads: dict[str, None] = {}
+        known: list[str] = []
+        for row in rows:
+            leads[lookup_of(row.get(rule.via))] = None
+            if len(leads) > self.looking.values:
+                break
+            known.append(id_of(row))
+        asked = list(leads)[: self.looking.values]
+        if len(asked) == 1:
+            # A value that leads nowhere must not keep another from being found.
+            asked = [next(id for id in ids if id not in leads), *asked]
+        found = next(self.looking.leading(rule.child, rule.via, asked), [])
+        if len(asked) > self.looking.values:
+            # So many were refused, and asked for in parts.
+            return self._proved(rule, ids)
+        # Both are the first of their kind by id: whatever leads anywhere, and to one of these.
+        return [id_of(row) for row in found][: len(known)] == known
+
+    def _leading(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
+        pages = self.looking.leading(rule.child, rule.via, ids)
+        return list(dict.fromkeys(id_of(row) for rows in pages for row in rows))
 
     def _queried(self, rule: CascadeRule, asked: Sequence[str]) -> list[str]:
         found: dict[str, None] = {}

@@ -7,6 +7,7 @@ read 2026-11-24.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -34,6 +35,8 @@ from crm_bridge_zoho.describes import (
 from crm_bridge_zoho.profile import LOCK
 from crm_bridge_zoho.queries import (
     PAGE,
+    TEXTS,
+    TOO_MANY,
     UNASKABLE,
     VALUES,
     checked,
@@ -70,6 +73,8 @@ class Looking:
     client: Client
     describes: Describes
     bin: Bin
+    values: int = dataclasses.field(default=VALUES, init=False)
+    """Ids that one query names; fewer once the account refused so many."""
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -152,6 +157,19 @@ class Looking:
                 path = f"/{kind}/{id}/actions/fetch_full_data"
                 for whole in self.client.ask(path, {"fields": ",".join(cut)}).rows("data"):
                     row.update({n: whole[n] for n in cut if n in whole})
+
+    def cost(self, kind: str, records: Sequence[Record]) -> int:
+        """Calls that `read` makes for records that are there and hold this."""
+        fields = self.describes.fields(kind).values()
+        single = [f for f in fields if f.type in SINGLE]
+        asked = all(self.describes.back(kind, f) for f in single)
+        lists = -(-len([*self.describes.plain(kind), *self.describes.signs(kind)]) // NAMES)
+        calls = -(-len(records) // IDS) * (lists + (len(single) if asked else 0))
+        for record in records:
+            value = record.fields.get
+            calls += bool(single) and (not asked or any(value(f.name) for f in single))
+            calls += any(f.rich and len(str(value(f.name) or "")) >= CUT for f in fields)
+        return calls
 
     def single(self, kind: str, id: str) -> Mapping[str, Any]:
         """One record as only its own address shows it; empty where it is not there."""
@@ -240,12 +258,27 @@ class Looking:
 
     def by_query(self, kind: str, asked: Sequence[str]) -> Iterator[list[str]]:
         """Ids by COQL, page by page; a page begins after the last id of the one before."""
-        for rows in self._asked(kind, asked):
+        for rows in self.pages(kind, asked):
             yield [id_of(row) for row in rows]
 
-    def _asked(
+    def leading(
+        self, kind: str, via: str, ids: Sequence[str], column: str = ""
+    ) -> Iterator[list[Mapping[str, Any]]]:
+        """Pages of the rows whose lookup leads to any of these, as many ids a query as it takes."""
+        for part in parts(ids, self.values):
+            try:
+                yield from self.pages(kind, [hanging(via, part)], column)
+            except Rejected as error:
+                # Refused at the first page, so nothing of this part was given out.
+                if error.vendor_code != TOO_MANY or len(part) < 2:
+                    raise
+                self.values = min(self.values, max(1, len(part) // 2))
+                yield from self.leading(kind, via, part, column)
+
+    def pages(
         self, kind: str, asked: Sequence[str], column: str = ""
     ) -> Iterator[list[Mapping[str, Any]]]:
+        """Rows by COQL with their ids and one more column, page by page, in the order of ids."""
         after = ""
         while True:
             answer = self.coql(query(kind, asked, after, column))
@@ -267,9 +300,8 @@ class Looking:
             if not back:
                 return frozenset(ids)
             try:
-                for part in parts(ids, VALUES):
-                    for rows in self._asked(field.inner, [hanging(back, part)], back):
-                        found.update(lookup_of(row.get(back)) for row in rows)
+                for rows in self.leading(field.inner, back, ids, back):
+                    found.update(lookup_of(row.get(back)) for row in rows)
             except Rejected as error:
                 if error.vendor_code not in UNASKABLE:
                     raise
@@ -279,7 +311,7 @@ class Looking:
     def holders(self, kind: str, name: str, values: Sequence[str]) -> dict[str, str]:
         """Which live record of a module holds each of these values of a field."""
         found: dict[str, str] = {}
-        for part in parts(values, VALUES):
+        for part in parts(values, TEXTS):
             asked = one_of(name, part)
             for ids in self.by_query(kind, [asked]) if asked else ():
                 for id, row in self.rows(kind, ids, [name]).items():

@@ -82,9 +82,14 @@ def _row(operation: Operation, support: Support, **facts: Any) -> Capability:
 
 
 _NOT_ENDED: Final = (
-    "Rows of its subforms go with it. Locked ones (where the lock's configuration names delete), "
-    "those that wait for an approval and those without permission are refused, each by itself. "
-    "A person may empty the bin earlier; at which hour of the last day Zoho does is said nowhere."
+    "Rows of its subforms go with it. A person may empty the bin earlier; at which hour of the last "
+    "day Zoho does is said nowhere."
+)
+_REFUSES: Final = (
+    "a lock, where its configuration names delete (RECORD_LOCKED)",
+    "an approval that it waits for (NOT_APPROVED)",
+    "a merge, or an image of it that is still worked on (RECORD_LOCKED)",
+    "no right of the user to delete it (NO_PERMISSION)",
 )
 
 CAPABILITIES: Final = (
@@ -101,12 +106,12 @@ CAPABILITIES: Final = (
     _row(
         Operation.DELETE, Support.NATIVE, takes=(*_LIVE, *_MARKED), gives=State.DELETED, batch=LIST,
         window=_BIN, needs=("ZohoCRM.modules.ALL",), means="DELETE /{Module}?ids=",
-        source=DELETE_PAGE, note=_NOT_ENDED,
+        source=DELETE_PAGE, note=_NOT_ENDED, refuses=_REFUSES,
     ),
     _row(
         Operation.DELETE, Support.NATIVE, takes=(*_LIVE, *_MARKED), gives=State.DELETED, batch=MASS,
         window=_BIN, way="mass", at_least=MASS_FROM, needs=("ZohoCRM.mass_delete.DELETE",),
-        means="POST /{Module}/actions/mass_delete", source=MASS_PAGE,
+        means="POST /{Module}/actions/mass_delete", source=MASS_PAGE, refuses=_REFUSES,
         note="Only with mass_delete set; workflow rules fire, as nothing keeps them silent. That "
         "what it deletes goes to the bin is said nowhere for it by name.",
     ),
@@ -192,6 +197,9 @@ MEASURES: Final = (
     Measure("Invoices", "invoices", "Grand_Total", "Currency", "Subject", {}, INSERT_PAGE),
 )  # fmt: skip
 LOSSES: Final = (
+    LossRule("*", Support.NATIVE, "lookups of locked records",
+             "whether Zoho fills them again is said nowhere, and what is locked is not written",
+             SURVIVORS_PAGE),
     LossRule("*", Support.REMADE, "ids and stamps of subform rows",
              "an insert makes the rows anew", INSERT_PAGE),
     LossRule("*", Support.REMADE, "files and images", "no insert takes them", INSERT_PAGE),

@@ -20,8 +20,14 @@ from crm_bridge_zoho.describes import NUMBERS, Field
 
 PAGE: Final = 200
 """Rows that one query answers."""
-VALUES: Final = 50
-"""Values that one `in` takes."""
+VALUES: Final = 100
+"""Ids that one `in` takes, as of version 7; where an account takes fewer, so many are asked for
+(https://help.zoho.com/portal/en/community/topic/kaizen-183-coql-apis-enhancements-in-zoho-crm-api-version-7,
+read 2026-11-25)."""
+TEXTS: Final = 50
+"""Texts that one `in` takes: what every page allows."""
+TOO_MANY: Final = "LIMIT_EXCEEDED"
+"""The code for more values than one `in` takes."""
 CRITERIA: Final = 20
 """Of the 25 criteria that a query may hold, those that we use."""
 
@@ -64,7 +70,7 @@ def hanging(via: str, ids: Iterable[str]) -> str:
 
 
 def any_of(via: str, ids: Sequence[str]) -> str:
-    """The same, for a lookup to several modules: of those COQL takes one value at a time."""
+    """The same, one value at a time, for a lookup that takes no more of them at once."""
     told = f"{via} = '{ids[0]}'"
     for id in ids[1:]:
         told = f"({told}) or {via} = '{id}'" if " or " in told else f"{told} or {via} = '{id}'"
@@ -114,7 +120,7 @@ def _of_text(name: str, op: str, value: Any) -> str | None:
         return f"{name} is not null"
     if op == "in":
         values = [str(one) for one in value]
-        fine = 0 < len(values) <= VALUES and all(map(_plain, values))
+        fine = 0 < len(values) <= TEXTS and all(map(_plain, values))
         return f"{name} in ({_list(values)})" if fine else None
     text = str(value)
     if op == "=" and isinstance(value, str) and _plain(text):

@@ -76,6 +76,10 @@ class ZohoSimulator(VendorSimulator):
         "wf_trigger_on_v8": Switch("honoured", ("honoured", "ignored"), "wf_trigger in version 8"),
         "read_ids": Switch(100, (100, 200), "ids that one read takes"),
         "coql_rows": Switch(200, (200, 2000), "rows that one query gives"),
+        "coql_values": Switch(100, (100, 50), "values that one `in` of a query takes"),
+        "coql_in": Switch(
+            "all", ("all", "first", "refused"), "`in` on a lookup to several modules"
+        ),
         "coql_case": Switch("ignored", ("ignored", "exact"), "case of text in queries"),
         "unknown_field": Switch("drop", ("drop", "refuse"), "a field that the module has not"),
         "deleted_304": Switch(False, (True, False), "304 for a list of deleted ones, or 204"),

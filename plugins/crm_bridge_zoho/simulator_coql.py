@@ -21,7 +21,7 @@ from crm_bridge_zoho.simulator_org import LIVE, anywhere, denied, fields_of
 from crm_bridge_zoho.simulator_shape import value_of
 from crm_bridge_zoho.simulator_wire import Asked, Deny, epoch_of, nothing, reply
 
-COLUMNS, VALUES, CRITERIA, JOINS, ROWS = 50, 50, 25, 2, 10_000
+COLUMNS, CRITERIA, JOINS, ROWS = 50, 25, 2, 10_000
 
 _WORD = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|(?P<op><=|>=|!=|[=<>(),])"
@@ -259,9 +259,16 @@ class _Query:
         while self.take(","):
             wanted.append(self.literal(name, kind))
         self.expect(")")
-        if len(wanted) > VALUES:
-            raise Deny("LIMIT_EXCEEDED", "too many values in the criteria", {"limit": VALUES})
-        return set(wanted)
+        most = int(self.account.switches["coql_values"])
+        if len(wanted) > most:
+            raise Deny("LIMIT_EXCEEDED", "too many values in the criteria", {"limit": most})
+        field = self.path(name)[1]
+        several = str(self.account.switches["coql_in"])
+        if field is None or field.type != "lookup" or field.target != "*" or several == "all":
+            return set(wanted)
+        if several == "refused":
+            raise _invalid("the comparator is not supported for the field", name)
+        return set(wanted[:1])
 
     def like(self, name: str, kind: str, negated: bool) -> Callable[[Stored], bool]:
         token = self.next()

@@ -7,7 +7,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/restore-recycle-bin-records.html,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,9 +27,9 @@ from crm_bridge.kit import (
 )
 from crm_bridge_zoho.bin import IDS
 from crm_bridge_zoho.client import Client
-from crm_bridge_zoho.describes import Describes
+from crm_bridge_zoho.describes import ANY_MODULE, Describes, Field
 from crm_bridge_zoho.locking import Locking
-from crm_bridge_zoho.looking import Looking
+from crm_bridge_zoho.looking import KEPT, Looking
 from crm_bridge_zoho.making import sent
 from crm_bridge_zoho.profile import LOCK
 from crm_bridge_zoho.rows import (
@@ -190,10 +190,7 @@ class Verbs:
 
     def _updated(self, kind: str, changes: Sequence[Change]) -> Iterator[Outcome]:
         fields = self.describes.fields(kind)
-        rows = [
-            {"id": c.ref.id, **{n: _or_none(sent(fields[n], v)) for n, v in c.fields.items()}}
-            for c in changes
-        ]
+        rows = [_row(change, fields) for change in changes]
         refs = [change.ref for change in changes]
         answer = self.client.tell(
             refs, "PUT", f"/{kind}", None, self.client.quiet({"data": rows}),
@@ -224,3 +221,13 @@ def _not_in_bin(record: Record) -> Outcome:
 
 def _or_none(value: Any) -> Any:
     return None if is_empty(value) else value
+
+
+def _row(change: Change, fields: Mapping[str, Field]) -> dict[str, Any]:
+    row = {"id": change.ref.id}
+    row |= {n: _or_none(sent(fields[n], v)) for n, v in change.fields.items()}
+    for name, ref in change.leads.items():
+        # A lookup to several modules is written with the one that it leads to.
+        if fields[name].target == ANY_MODULE:
+            row[KEPT] = ref.kind
+    return row

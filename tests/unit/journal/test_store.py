@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_bridge.errors import JournalError, SettingsError
-from crm_bridge.journal import place
+from crm_bridge.journal import opening, place, store, tables
 from crm_bridge.journal.store import Entry, Journal, Snapshot
 from crm_bridge.model.records import Link, Record, RecordRef, State
 
@@ -232,3 +232,41 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "journal.db").chmod(0o600)
     with pytest.raises(JournalError, match="not a journal"):
         Journal.open(URL, folder=tmp_path)
+
+
+def test_a_journal_from_before_is_migrated_and_finds_what_it_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = Snapshot(Record(ref("c", "Note"), State.LIVE, {}), ref("1"), "Parent", "follows")
+    kept = {0: [Snapshot(record("1", Name="Ann")), child]}
+    with monkeypatch.context() as before:
+        before.setattr(opening.settle_schema, "__defaults__", ((tables.m001_initial,),))
+        before.setattr(store, "_parent", lambda one, kind: str(one)[4:] if one else "")
+        with Journal.open(URL, folder=tmp_path) as old:
+            old.keep_pages("r-1", "org", 0, kept)
+    with Journal.open(URL, folder=tmp_path) as journal:
+        assert journal.check().ok
+        journal.keep_pages("r-2", "org", 0, kept)
+        for run in ("r-1", "r-2"):
+            assert journal.snapshots(run, [ref("1")])[ref("1")].fields == {"Name": "Ann"}
+            assert journal.followers(run, [ref("1")])[ref("1")] == [child]
+        traces = journal.traces("org", "Note", ["c"])["c"]
+        assert [(trace.run, trace.parent) for trace in traces] == [
+            ("r-2", ref("1")),
+            ("r-1", ref("1")),
+        ]
+        assert journal.traces("another", "Note", ["c"]) == {}
+        assert journal.check().ok
+    assert (tmp_path / "journal.db.before-m002_found_by_id").exists()
+
+
+def test_children_are_found_with_their_parent_and_after_it(journal: Journal) -> None:
+    for odd in ("1", "a-b"):
+        note = Snapshot(Record(ref("n" + odd, "Note"), State.LIVE, {}), ref(odd), "P", "follows")
+        journal.keep_pages("r-1", "org", 0, {len(odd): [Snapshot(record(odd)), note]})
+        # What is found later is kept by itself, under the page of its parent.
+        late = Snapshot(Record(ref("l" + odd, "Task"), State.LIVE, {}), ref(odd), "P", "follows")
+        journal.keep_pages("r-1", "org", 0, {len(odd): [late]})
+        assert journal.followers("r-1", [ref(odd)]) == {ref(odd): [note, late]}
+        (trace,) = journal.traces("org", "Task", ["l" + odd])["l" + odd]
+        assert trace.parent == ref(odd)

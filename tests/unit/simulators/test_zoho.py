@@ -399,7 +399,7 @@ def test_more_than_two_criteria_stand_in_brackets(zoho: Org) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("select id from Leads where id in ({})".format(",".join(["'1'"] * 51)), "LIMIT_EXCEEDED"),
+        ("select id from Leads where id in ({})".format(",".join(["'1'"] * 101)), "LIMIT_EXCEEDED"),
         ("select id from Leads where id is not null limit 201", "LIMIT_EXCEEDED"),
         ("select Nope from Leads where id is not null", "INVALID_QUERY"),
         ("select id from Nope where id is not null", "INVALID_QUERY"),
