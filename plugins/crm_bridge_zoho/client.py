@@ -26,6 +26,7 @@ from crm_bridge.kit import (
     date_of,
     network_errors,
     strict_json,
+    together,
 )
 from crm_bridge_zoho.sdk import SdkAccount, library
 from crm_bridge_zoho.settings import DATA_CENTRES, HOSTS, TOKEN_PATH, Addresses, ZohoSettings
@@ -229,6 +230,10 @@ class Client:
         return self._gate.tell(
             named, lambda: self._send(method, path, params, body, scope, write=key)
         )
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make reads that need nothing of each other, at once where lanes are idle."""
+        return together(self._gate, calls)
 
     def once(self, calls: int = 1) -> None:
         """Say that so many calls were for the connection: what reads again does without them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from crm_bridge.kit import CascadeRule, Record, Rejected
@@ -125,23 +126,29 @@ class Hanging:
         known: list[str] = []
         for row in rows:
             leads[lookup_of(row.get(rule.via))] = None
-            if len(leads) > self.looking.values:
+            if len(leads) > self.looking.span.values:
                 break
             known.append(id_of(row))
-        asked = list(leads)[: self.looking.values]
+        asked = list(leads)[: self.looking.span.values]
         if len(asked) == 1:
             # A value that leads nowhere must not keep another from being found.
             asked = [next(id for id in ids if id not in leads), *asked]
         found = next(self.looking.leading(rule.child, rule.via, asked), [])
-        if len(asked) > self.looking.values:
+        if len(asked) > self.looking.span.values:
             # So many were refused, and asked for in parts.
             return self._proved(rule, ids)
         # Both are the first of their kind by id: whatever leads anywhere, and to one of these.
         return [id_of(row) for row in found][: len(known)] == known
 
     def _leading(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
-        pages = self.looking.leading(rule.child, rule.via, ids)
-        return list(dict.fromkeys(id_of(row) for rows in pages for row in rows))
+        def asked(part: Sequence[str]) -> list[str]:
+            pages = self.looking.leading(rule.child, rule.via, part)
+            return [id_of(row) for rows in pages for row in rows]
+
+        found = self.client.together(
+            [partial(asked, part) for part in parts(ids, self.looking.span.ids)]
+        )
+        return list(dict.fromkeys(id for some in found for id in some))
 
     def _queried(self, rule: CascadeRule, asked: Sequence[str]) -> list[str]:
         found: dict[str, None] = {}
@@ -157,10 +164,15 @@ class Hanging:
             for row in self._parts_of(rule, ids):
                 yield self.looking.record(rule.child, row)
             return
-        for part in parts(hung, IDS):
-            rows = self.looking.rows(rule.child, part, self.describes.plain(rule.child))
+        names = self.describes.plain(rule.child) if hung else []
+
+        def whole(part: Sequence[str]) -> list[Record]:
+            rows = self.looking.rows(rule.child, part, names)
             self.looking.mend(rule.child, rows)
-            yield from (self.looking.record(rule.child, row) for row in rows.values())
+            return [self.looking.record(rule.child, row) for row in rows.values()]
+
+        for some in self.client.together([partial(whole, part) for part in parts(hung, IDS)]):
+            yield from some
 
     def _parts_of(self, rule: CascadeRule, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         """Attachments of records: they are listed under each record only."""

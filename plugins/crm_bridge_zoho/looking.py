@@ -36,9 +36,8 @@ from crm_bridge_zoho.profile import LOCK
 from crm_bridge_zoho.queries import (
     PAGE,
     TEXTS,
-    TOO_MANY,
     UNASKABLE,
-    VALUES,
+    Span,
     checked,
     criteria,
     hanging,
@@ -73,8 +72,7 @@ class Looking:
     client: Client
     describes: Describes
     bin: Bin
-    values: int = dataclasses.field(default=VALUES, init=False)
-    """Ids that one query names; fewer once the account refused so many."""
+    span: Span = dataclasses.field(default_factory=Span, init=False)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -265,14 +263,14 @@ class Looking:
         self, kind: str, via: str, ids: Sequence[str], column: str = ""
     ) -> Iterator[list[Mapping[str, Any]]]:
         """Pages of the rows whose lookup leads to any of these, as many ids a query as it takes."""
-        for part in parts(ids, self.values):
+        for part in parts(ids, self.span.ids):
+            tried = (self.span.values, self.span.ins)
             try:
-                yield from self.pages(kind, [hanging(via, part)], column)
+                yield from self.pages(kind, [hanging(via, part, tried[0])], column)
             except Rejected as error:
                 # Refused at the first page, so nothing of this part was given out.
-                if error.vendor_code != TOO_MANY or len(part) < 2:
+                if not self.span.shorter(tried, error.vendor_code):
                     raise
-                self.values = min(self.values, max(1, len(part) // 2))
                 yield from self.leading(kind, via, part, column)
 
     def pages(

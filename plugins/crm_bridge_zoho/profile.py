@@ -56,6 +56,10 @@ MASS: Final = 500
 MASS_FROM: Final = 501
 """Records from which a mass delete saves calls."""
 
+PARENTS: Final = 500
+"""Records whose children are asked for together: queries name a hundred of them, and of the children
+that they find a hundred are read a call, so that few reads are for a handful."""
+
 MODULES: Final = ("Leads", "Accounts", "Contacts", "Deals")
 """The modules whose relations are told before an account is asked for its own."""
 
@@ -227,6 +231,7 @@ PROFILE: Final = Profile(
     vendor_set=VENDOR_SET,
     lanes=5,
     read_batch=100,
+    child_batch=PARENTS,
     away_calls=2,
     id_grammar=r"[0-9]{15,20}",
     hosts=HOSTS,

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from crm_bridge.kit import Condition, Rejected, is_empty
 from crm_bridge_zoho.describes import NUMBERS, Field
+from crm_bridge_zoho.values import parts
 
 PAGE: Final = 200
 """Rows that one query answers."""
@@ -25,7 +27,9 @@ VALUES: Final = 100
 (https://help.zoho.com/portal/en/community/topic/kaizen-183-coql-apis-enhancements-in-zoho-crm-api-version-7,
 read 2026-11-25)."""
 TEXTS: Final = 50
-"""Texts that one `in` takes: what every page allows."""
+"""Values that one `in` takes as of every page."""
+INS: Final = 5
+"""Such lists in one query, of the 25 criteria that it may hold; how long it may be is said nowhere."""
 TOO_MANY: Final = "LIMIT_EXCEEDED"
 """The code for more values than one `in` takes."""
 CRITERIA: Final = 20
@@ -64,9 +68,45 @@ def query(kind: str, criteria: Sequence[str], after: str, column: str = "") -> s
     return f"select {columns} from {kind} where {_joined(criteria)} order by id asc limit {PAGE}"  # noqa: S608
 
 
-def hanging(via: str, ids: Iterable[str]) -> str:
+@dataclass(slots=True)
+class Span:
+    """How many ids one query of this account names: fewer once so many were refused.
+
+    Attributes:
+        values: Ids of one `in`.
+        ins: Such lists in one query.
+    """
+
+    values: int = VALUES
+    ins: int = INS
+
+    @property
+    def ids(self) -> int:
+        """Ids of one query."""
+        return self.values * self.ins
+
+    def shorter(self, tried: tuple[int, int], code: str | None) -> bool:
+        """Ask for fewer after a refusal of so many; False where nothing is gained by that."""
+        if (self.values, self.ins) != tried:
+            return True  # by another lane
+        if code == TOO_MANY and self.values > TEXTS:
+            self.values = TEXTS
+        elif code in (TOO_MANY, *UNASKABLE) and self.ins > 1:
+            self.ins = 1
+        elif code == TOO_MANY and self.values > 1:
+            self.values //= 2
+        else:
+            return False
+        return True
+
+
+def hanging(via: str, ids: Sequence[str], values: int = VALUES) -> str:
     """The criterion of a lookup that leads to any of these; ids are digits."""
-    return f"{via} in ({_list(ids)})"
+    lists = [f"{via} in ({_list(part)})" for part in parts(ids, values)]
+    told = lists[0]
+    for n, one in enumerate(lists[1:]):
+        told = f"({told}) or {one}" if n else f"{told} or {one}"
+    return f"({told})" if len(lists) > 1 else told
 
 
 def any_of(via: str, ids: Sequence[str]) -> str:

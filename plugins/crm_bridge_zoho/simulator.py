@@ -77,6 +77,7 @@ class ZohoSimulator(VendorSimulator):
         "read_ids": Switch(100, (100, 200), "ids that one read takes"),
         "coql_rows": Switch(200, (200, 2000), "rows that one query gives"),
         "coql_values": Switch(100, (100, 50), "values that one `in` of a query takes"),
+        "coql_length": Switch(0, (0, 4000), "characters that a query may have; 0: any number"),
         "coql_in": Switch(
             "all", ("all", "first", "refused"), "`in` on a lookup to several modules"
         ),

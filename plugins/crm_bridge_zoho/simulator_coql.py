@@ -356,6 +356,9 @@ def coql(asked: Asked) -> Reply:
     text = asked.body().get("select_query")
     if not isinstance(text, str) or not text.strip():
         raise Deny("MANDATORY_NOT_FOUND", "required field not found", {"api_name": "select_query"})
+    if 0 < int(asked.account.switches["coql_length"]) < len(text):
+        # "Parsing is happening for so long for the given query": how long it may be is not told.
+        raise _syntax(text)
     query = _Query(asked, text)
     query.expect("select")
     columns = query.columns()

@@ -431,6 +431,7 @@ def test_what_waited_for_records_that_a_resume_brought_back_is_compared_again(or
         ("coql_in", "first", 50),
         ("coql_in", "refused", 50),
         ("coql_values", 50, 40),
+        ("coql_length", 4000, 40),
     ],
 )
 def test_no_child_is_lost_however_many_ids_a_query_really_takes(
