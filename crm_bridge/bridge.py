@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crm_bridge import config as settings
 from crm_bridge.clock import steady
-from crm_bridge.errors import PlanBlocked, SettingsError
+from crm_bridge.errors import JournalError, PlanBlocked, SettingsError
 from crm_bridge.model.abilities import Capability, CascadeRule, Operation
 from crm_bridge.model.plans import Finding, Lazy, Plan, Severity
 from crm_bridge.model.records import Condition, Record, RecordRef, State
@@ -806,7 +806,14 @@ class Bridge:
 
     def check_journal(self) -> Check:
         """Walk the whole chain; what is found is told, not raised."""
-        journal = self._reading()
+        from crm_bridge.journal.rows import Check
+
+        try:
+            journal = self._reading()
+        except JournalError as error:
+            if not error.damage:
+                raise
+            return Check(False, 0, "file", 0, error.damage)
         try:
             return journal.check()
         finally:

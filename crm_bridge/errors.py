@@ -116,10 +116,16 @@ class PlanMoved(PlanBlocked):
 
 
 class JournalError(BridgeError):
-    """The journal does not check, cannot be opened, or cannot be written; nothing more is sent."""
+    """The journal does not check, cannot be opened, or cannot be written; nothing more is sent.
+
+    Attributes:
+        damage: What is wrong with the file as a whole (damaged, none of ours, gone); empty where it may
+            be as it was written.
+    """
 
     code = "journal"
     exit_code = 4
+    damage: str = ""
 
 
 class RunFailed(BridgeError):

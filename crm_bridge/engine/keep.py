@@ -227,6 +227,9 @@ def _tried(
     if before is not None and before.verdict is Verdict.PENDING:
         return failed(ref, "refused", "the approval was turned down; it is as it was.")
     if record.unreadable:
+        if item.turned_away and item.target.evidence.startswith("journal"):
+            item.alone = True
+            return None
         last = phases[-1]
         was_seen = not item.target.evidence.startswith("journal")
         hides = last.what == "verb" and last.row.gives is not State.LIVE

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
+from crm_bridge.engine.work import TURNED_AWAY
 from crm_bridge.journal.store import Entry, Journal, Written
 from crm_bridge.model.results import Outcome, Verdict
 
@@ -84,6 +85,7 @@ class Leftover:
             was applied.
         asked: The phase of the newest intent of each.
         told_done: Those of which the vendor said last that it was done, and not only begun.
+        turned_away: Those of which it was said last that their whole call was turned away.
         newest: When the newest intent, job or answer was written down; None for none.
         jobs: The vendor's jobs, by their handle.
         answered: Handles of jobs whose results were read.
@@ -93,6 +95,7 @@ class Leftover:
     tried: dict[str, bool] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
     told_done: set[str] = field(default_factory=set)
+    turned_away: set[str] = field(default_factory=set)
     newest: datetime | None = None
     jobs: dict[str, Entry] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
@@ -112,10 +115,14 @@ class Leftover:
             self.tried[id_] = False
             self.asked[id_] = body["phase"]
             self.told_done.discard(id_)
+            self.turned_away.discard(id_)
 
     def _answer(self, rows: Iterable[Sequence[Any]]) -> None:
         for id_, word, why in rows:
-            self.tried[id_] = word in ("refused", "not_sent")
+            away = word == "refused" and why in TURNED_AWAY
+            self.tried[id_] = word in ("refused", "not_sent") and not away
+            if away:
+                self.turned_away.add(id_)
             if word == "applied" and why != "pending":
                 self.told_done.add(id_)
 
@@ -124,6 +131,7 @@ class Leftover:
             if self.tried.pop(id_, None) is not None:
                 self.asked.pop(id_, None)
                 self.told_done.discard(id_)
+                self.turned_away.discard(id_)
 
     def _see(self, written: Written, kind: str) -> None:
         entry, body = written.entry, written.entry.body

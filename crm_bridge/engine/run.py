@@ -349,6 +349,7 @@ class Run:
                     doubt[target.ref] = last
                 item = Item(target, number, page, asked=earlier.asked.get(target.ref.id, -1))
                 item.told_done = target.ref.id in earlier.told_done
+                item.turned_away = target.ref.id in earlier.turned_away
                 items.append(item)
         for _ in range(REDO):
             seen = self._ahead.take(number, stretch[0][0]) if self._ahead is not None else None

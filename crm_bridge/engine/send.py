@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from crm_bridge.engine.accounts import Connected, tells_twins, twins_of
 from crm_bridge.engine.lanes import Ask, batched
-from crm_bridge.engine.verify import judge
-from crm_bridge.engine.work import Item, Phase, not_sent
+from crm_bridge.engine.verify import judge, turned_away
+from crm_bridge.engine.work import MOST_TRIES, TURNED_AWAY, Item, Phase, not_sent
 from crm_bridge.errors import BridgeError, Busy, PlanBlocked, Rejected, Unauthorized, Unreachable
 from crm_bridge.guard import NotSent, Permit
 from crm_bridge.journal.store import Entry, Journal, Snapshot
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 JOB_PATIENCE = 3600.0
 """Seconds that a run waits for a vendor's job; later ones are picked up by a resume."""
-
-MOST_TRIES = 6
-"""Times that a row which surely was not applied is sent again."""
-
-_NOT_REACHED = ("unreachable", "unauthorized")
-"""Problems of a call that never came to what it was for."""
 
 
 @dataclass(slots=True)
@@ -119,7 +113,7 @@ def send(street: Street, phase: Phase, items: Sequence[Item]) -> None:
             item.answer, item.looked = None, False
         _round(street, phase, todo)
         asked = [item for item in todo if item.answer is not None]
-        _not_applied(phase, asked, again)
+        _not_applied(asked, again)
         _settle(street, phase, [i for i in asked if i not in again], again)
         todo = again
 
@@ -444,26 +438,23 @@ def _renew(street: Street, login: int) -> None:
         street.connected.guard.halt("target")
 
 
-def _not_applied(phase: Phase, items: Sequence[Item], again: list[Item]) -> None:
-    """Rows that surely were not applied, for a reason that passes: they are sent again."""
+def _not_applied(items: Sequence[Item], again: list[Item]) -> None:
+    """Rows that surely were not applied, for a reason that passes: they are sent again.
+
+    A call that was turned away as a whole is none of these. Who says so may be a gateway before the
+    vendor, so its records are looked at first.
+    """
     for item in items:
         assert item.answer is not None
-        problem = item.answer.problem
-        if problem is not None and problem.code == "not_sent":
+        code = item.answer.problem.code if item.answer.problem else ""
+        if item.answer.passing and code not in TURNED_AWAY:
+            if item.tries < MOST_TRIES:
+                item.alone = code != "unreachable"  # a row lock: serially, in smaller batches
+                again.append(item)
+            elif code == "unreachable":
+                item.outcome = turned_away(item)
+        elif code == "not_sent":
             item.outcome = item.answer
-            again_ = False
-        else:
-            again_ = item.answer.passing and item.tries < MOST_TRIES
-        if item.answer.passing and problem is not None and problem.code == "busy":
-            again_ = True  # the guard bounds these waits, and halts when they are vain
-        elif item.answer.passing and problem is not None and problem.code in _NOT_REACHED:
-            # Surely not applied, and not for its own sake: a resume finds it where it was.
-            item.outcome = not_sent(item.ref, problem.message.rstrip("."))
-        if again_:
-            if problem is not None and problem.code not in ("busy", *_NOT_REACHED):
-                item.alone = True  # a row lock: serially, in smaller batches
-            again.append(item)
-    del phase
 
 
 def _settle(street: Street, phase: Phase, items: Sequence[Item], again: list[Item]) -> None:
@@ -484,6 +475,11 @@ def _settle(street: Street, phase: Phase, items: Sequence[Item], again: list[Ite
     for item in items:
         if item.outcome is None:
             judge(street.connected, phase, item, again)
+
+
+def _passing(item: Item) -> bool:
+    assert item.answer is not None
+    return item.answer.passing
 
 
 def _verdict(item: Item) -> Verdict:
@@ -526,14 +522,16 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
     if not items:
         return
     if phase.what == "create" and tells_twins(street.connected):
-        lost = [i for i in items if _verdict(i) is Verdict.UNKNOWN]
+        lost = [i for i in items if _verdict(i) is Verdict.UNKNOWN or _passing(i)]
         made = look_for_made(street, phase.step.kind, lost)
         for item in lost:
             item.looked = item.ref in made
             if (twin := made.get(item.ref)) is not None and item.answer is not None:
                 item.answer = dataclasses.replace(
-                    item.answer, verdict=Verdict.DONE, new_ref=twin, problem=None
+                    item.answer, verdict=Verdict.DONE, new_ref=twin, problem=None, passing=False
                 )
+            elif not item.looked and _passing(item):
+                item.outcome = turned_away(item)
     look: dict[RecordRef, Item] = {}
     for item in items:
         new = item.answer.new_ref if item.answer else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.plan import same
-from crm_bridge.engine.work import Item, Phase
+from crm_bridge.engine.work import MOST_TRIES, Item, Phase, not_sent
 from crm_bridge.model.abilities import Operation
 from crm_bridge.model.records import Record, RecordRef, State, is_empty
 from crm_bridge.model.results import Outcome, Problem, Verdict, failed, skipped, unknown
@@ -38,9 +38,11 @@ def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> 
         )
         return
     if after is None or after.unreadable:
-        _judge_unseen(phase, item, answer)
+        _judge_unseen(phase, item, answer, again)
         return
-    if answer.verdict is Verdict.PENDING:
+    if answer.passing:
+        _judge_turned_away(item, after, again)
+    elif answer.verdict is Verdict.PENDING:
         item.outcome = answer
     elif answer.problem is not None and answer.problem.code == "divide":
         again.append(item)
@@ -108,15 +110,50 @@ def done_and_undone(ref: RecordRef) -> Outcome:
     )
 
 
-def _judge_unseen(phase: Phase, item: Item, answer: Outcome) -> None:
+def turned_away(item: Item) -> Outcome:
+    """The outcome of what was surely not applied, and not for its own sake: a resume takes it up."""
+    problem = item.answer.problem if item.answer else None
+    return not_sent(item.ref, problem.message.rstrip(".") if problem else "it was turned away")
+
+
+def _judge_turned_away(item: Item, after: Record, again: list[Item]) -> None:
+    """The whole call was turned away, and a look confirms it: sent again, within bounds."""
+    answer, before = item.answer, item.before
+    assert answer is not None
+    if before is not None and not before.unreadable and after.state is not before.state:
+        item.outcome = _as_found(
+            skipped(item.ref, "changed", "somebody changed it meanwhile."), after
+        )
+    else:
+        _once_more(item, again)
+
+
+def _once_more(item: Item, again: list[Item]) -> None:
+    busy = item.answer and item.answer.problem and item.answer.problem.code == "busy"
+    if busy or item.tries < MOST_TRIES:
+        again.append(
+            item
+        )  # the guard bounds the waits for a busy vendor, and halts when they are vain
+    else:
+        item.outcome = turned_away(item)
+
+
+def _judge_unseen(phase: Phase, item: Item, answer: Outcome, again: list[Item]) -> None:
     """No read shows it: the vendor's row decides, or that it was seen before and is seen no more."""
     seen_before = item.before is not None and not item.before.unreadable
     row = item.evidence == "row" and item.after is not None
     hides = phase.row.gives is not State.LIVE
     if answer.verdict is Verdict.DONE and hides and (row or seen_before):
         return
-    if answer.verdict is Verdict.UNKNOWN and hides and seen_before and item.after is not None:
+    lost = answer.verdict is Verdict.UNKNOWN or answer.passing
+    if lost and hides and seen_before and item.after is not None:
         # It was there, we asked for it to go, and it is no longer there.
+        return
+    if answer.passing:
+        if item.after is None or seen_before:
+            item.outcome = turned_away(item)
+        else:
+            _judge_turned_away(item, item.after, again)
         return
     if answer.verdict is Verdict.FAILED and answer.problem and answer.problem.code != "divide":
         item.outcome = answer
@@ -137,6 +174,8 @@ def _judge_made(item: Item, again: list[Item]) -> None:
             again.append(item)
             return
         item.outcome = unknown(item.ref, "whether it was made anew cannot be told; look for it.")
+    elif answer.passing:
+        _once_more(item, again)
     elif answer.verdict is Verdict.DONE:
         item.outcome = unknown(item.ref, "it was made anew, and cannot be read back.")
         if answer.new_ref is not None:

@@ -16,6 +16,12 @@ from crm_bridge.model.plans import Step, Target
 from crm_bridge.model.records import Change, Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Problem, Verdict, skipped
 
+MOST_TRIES: Final = 6
+"""Times that a row which surely was not applied is sent again."""
+
+TURNED_AWAY: Final = ("busy", "unauthorized")
+"""Problems of a call that was turned away as a whole: a word about the call, not about its records."""
+
 _LINKED: Final = frozenset({Verdict.BY_HAND, Verdict.PENDING, Verdict.FAILED})
 
 
@@ -48,6 +54,7 @@ class Item:
         plain: Its outcome before anything was said of differences.
         asked: The phase that an earlier part of this run intended last; -1 for none.
         told_done: Whether the vendor said to that earlier part, last of all, that it was done.
+        turned_away: Whether that earlier part was told, last of all, that its whole call was.
     """
 
     target: Target
@@ -73,6 +80,7 @@ class Item:
     plain: Outcome | None = None
     asked: int = -1
     told_done: bool = False
+    turned_away: bool = False
 
     def __post_init__(self) -> None:
         self.ref = self.target.ref

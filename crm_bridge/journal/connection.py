@@ -45,6 +45,7 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
         "Bring it back from a backup together with its .head; 'crm-bridge journal check' tells where.",
     ),
 }
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
 def told(error: Exception, path: Path, doing: str) -> JournalError:
@@ -65,7 +66,10 @@ def told(error: Exception, path: Path, doing: str) -> JournalError:
         # Names and values never: SQLAlchemy's own text would quote the row.
         what = f"{type(cause).__name__}: {str(cause)[:160]}"
         next_ = "Run 'crm-bridge journal check'."
-    return JournalError(f"the journal {path} cannot be {doing}: {what}.", detail=next_)
+    trouble = JournalError(f"the journal {path} cannot be {doing}: {what}.", detail=next_)
+    if code is not None and code & 0xFF in _DAMAGED:
+        trouble.damage = what
+    return trouble
 
 
 class Connection:

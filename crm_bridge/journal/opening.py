@@ -50,10 +50,12 @@ def _refuse_missing(path: Path, *, reading: bool) -> None:
     except OSError as error:
         raise told(error, path, "opened") from None
     if head is not None and head.count:
-        raise JournalError(
+        trouble = JournalError(
             f"the journal {path} is gone, while its head tells of {head.count} entries.",
             detail="Bring it back from a backup; a new one would not know what was taken.",
         )
+        trouble.damage = f"it is gone, while its head tells of {head.count} entries"
+        raise trouble
     if reading:
         raise JournalError(f"there is no journal at {path}.", detail="It is made by the first run.")
 

@@ -93,7 +93,7 @@ class Check:
         ok: Whether everything is as it was written.
         rows: Rows looked at, over all tables.
         table: Table of the first row that is not; `head` for the sidecar, `schema` for the tables
-            themselves.
+            themselves, `file` for the whole.
         row: Its number: `n` of the entry that it is or that it belongs to.
         why: What is wrong with it.
     """

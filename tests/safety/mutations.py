@@ -138,9 +138,9 @@ MUTATIONS = (
     Mutation(
         "round unknown to done",
         "crm_bridge/engine/verify.py",
-        "    if answer.verdict is Verdict.PENDING:\n        item.outcome = answer\n",
+        "    elif answer.verdict is Verdict.PENDING:\n        item.outcome = answer\n",
         "    if answer.verdict is Verdict.UNKNOWN:\n        return\n"
-        "    if answer.verdict is Verdict.PENDING:\n        item.outcome = answer\n",
+        "    elif answer.verdict is Verdict.PENDING:\n        item.outcome = answer\n",
         _core("test_two_lost_answers_of_what_was_not_done_are_never_told_as_done"),
     ),
     Mutation(
@@ -293,6 +293,15 @@ MUTATIONS = (
         "        if written_since(item, kept, record):\n",
         "        if False:\n",
         _core("test_what_was_done_unanswered_and_undone_by_somebody_else_is_not_done_again[True]"),
+    ),
+    Mutation(
+        "send again what was turned away, unseen",
+        "crm_bridge/engine/send.py",
+        "        if item.answer.passing and code not in TURNED_AWAY:\n",
+        "        if item.answer.passing:\n",
+        _core(
+            "test_a_call_that_was_turned_away_is_looked_at_before_it_is_sent_again[void-token-True]"
+        ),
     ),
 )
 """All of them."""

@@ -15,7 +15,14 @@ import pytest
 from crm_bridge.bridge import Bridge
 from crm_bridge.cli.ending import code_of
 from crm_bridge.engine.lock import OrgLock
-from crm_bridge.errors import BridgeError, JournalError, PlanBlocked, Unreachable
+from crm_bridge.errors import (
+    BridgeError,
+    Busy,
+    JournalError,
+    PlanBlocked,
+    Unauthorized,
+    Unreachable,
+)
 from crm_bridge.journal.connection import Connection
 from crm_bridge.journal.pages import Frame
 from crm_bridge.journal.store import Entry, Journal
@@ -652,3 +659,107 @@ def test_what_somebody_takes_away_again_while_we_wait_is_not_brought_back_again(
     receipt = bridge.apply(back)
     assert {o.problem.code for o in receipt.outcomes if o.problem} == {"changed"}
     assert all(state(world, ref) == "deleted" for ref in some)
+
+
+@pytest.mark.parametrize("spoilt", ["cut", "noise", "gone"])
+def test_a_check_tells_of_a_journal_that_cannot_even_be_opened(
+    world: World, open_bridge: Callable[..., Bridge], spoilt: str, tmp_path: Path
+) -> None:
+    bridge = open_bridge()
+    assert bridge.apply(bridge.plan("delete", leads(world, 2), **WHY)).ok
+    bridge.close()
+    file = tmp_path / "journal.db"
+    whole = file.read_bytes()
+    file.unlink()
+    if spoilt != "gone":
+        file.write_bytes(whole[: len(whole) // 2] if spoilt == "cut" else b"noise" * 2000)
+        file.chmod(0o600)
+    found = open_bridge().check_journal()
+    assert not found.ok
+    assert (found.table, found.row) == ("file", 0)
+    assert found.why
+
+
+def turning_away(error: Callable[[], BridgeError], after: bool) -> Callable[..., Any]:
+    """A `Tenant.request` that turns the first write away: before it is applied, or after it was."""
+    request, told = Tenant.request, list[str]()
+
+    def away(tenant: Tenant, token: int, verb: str, *args: Any, **more: Any) -> Any:
+        first = more.get("write") and not told
+        if first:
+            told.append(verb)
+        if not first or after:
+            answer = request(tenant, token, verb, *args, **more)
+        if first:
+            raise error()
+        return answer
+
+    return away
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: Busy("too many calls.", retry_after=1.0),
+        lambda: Unauthorized("the token is not taken any more.", renewable=True),
+        lambda: Unauthorized("the right was taken away.", renewable=False),
+    ],
+    ids=["busy", "token", "right"],
+)
+@pytest.mark.parametrize("verb", ["void", "delete", "restore", "remake"])
+def test_a_call_that_was_turned_away_is_looked_at_before_it_is_sent_again(
+    world: World, bridge: Bridge, verb: str, error: Callable[[], BridgeError], after: bool
+) -> None:
+    """Who turns a call away may be a gateway, and the vendor behind it may have done it all the same."""
+    some = leads(world, 2)
+    if verb in ("restore", "remake"):
+        first = bridge.apply(bridge.plan("delete", some, **WHY))
+        if verb == "remake":
+            purge = bridge.plan("purge", some, **WHY)
+            bridge.apply(purge, confirm=purge.confirm)
+        plan = bridge.plan("restore", first, remake=verb == "remake")
+    else:
+        plan = bridge.plan(verb, some, **WHY)
+    since = len(world["mem"].log)
+    with patch.object(Tenant, "request", turning_away(error, after)):
+        receipt = bridge.apply(plan)
+    if "right" in error().summary and not after:
+        assert {o.problem.code for o in receipt.outcomes if o.problem} == {"not_sent"}
+        receipt = bridge.resume(receipt.run)
+    assert receipt.counts[Verdict.DONE] == 2
+    assert {o.problem.code for o in receipt.outcomes if o.problem} <= {"set_by_vendor"}
+    changed = Counter(
+        one for line in world["mem"].log[since:] if line.write for one in line.changed
+    )
+    assert set(changed.values()) == {1}
+    assert len(changed) == 2
+    mine = [line for line in bridge.export_journal() if line["run"] == receipt.run]
+    assert order(mine) == []
+
+
+def test_what_was_turned_away_and_done_is_known_to_a_resume_as_done(
+    world: World, open_bridge: Callable[..., Bridge]
+) -> None:
+    some = leads(world, 2)
+    bridge = open_bridge()
+    plan = bridge.plan("void", some, **WHY)
+    append = Journal.append
+
+    def died(journal: Journal, *entries: Entry) -> list[int]:
+        written = append(journal, *entries)
+        if entries and entries[0].stage == "outcome":
+            raise Died
+        return written
+
+    away = turning_away(lambda: Busy("too many calls.", retry_after=1.0), after=True)
+    with (
+        patch.object(Tenant, "request", away),
+        patch.object(Journal, "append", died),
+        pytest.raises(Died),
+    ):
+        bridge.apply(plan)
+    bridge.close()
+    receipt = open_bridge().apply(plan)
+    assert receipt.counts[Verdict.DONE] == 2
+    assert max(Counter(writes(world)).values()) == 1
