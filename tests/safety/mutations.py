@@ -253,9 +253,9 @@ MUTATIONS = (
     ),
     Mutation(
         "give up what was lost twice",
-        "crm_bridge/engine/run.py",
-        "or outcome.verdict is Verdict.PENDING or bool(lost)",
-        "or outcome.verdict is Verdict.PENDING",
+        "crm_bridge/engine/leftover.py",
+        "or verdict == Verdict.PENDING or bool(lost)",
+        "or verdict == Verdict.PENDING",
         _core("test_what_was_lost_twice_or_never_reached_anybody_is_taken_up_by_a_resume"),
     ),
     Mutation(
