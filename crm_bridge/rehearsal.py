@@ -145,7 +145,7 @@ def _one(bridge: Bridge, plan: Plan, crm: str, folder: Path, stack: ExitStack) -
     result = Rehearsed(crm, vendor)
     capsule = list(_capsule(plan, connected))
     _cleared(simulator, {record.ref.kind for record in capsule})
-    made = _load(stage, there_crm, capsule, connected, result)
+    made = _load(stage, simulator, capsule, connected, result)
     targets = [
         made[ref]
         for step in plan.steps
@@ -188,9 +188,15 @@ def _capsule(plan: Plan, connected: Connected) -> Iterator[Record]:
 
 
 def _load(
-    stage: Bridge, crm: str, capsule: Sequence[Record], source: Connected, result: Rehearsed
+    stage: Bridge,
+    simulator: VendorSimulator,
+    capsule: Sequence[Record],
+    source: Connected,
+    result: Rehearsed,
 ) -> dict[RecordRef, RecordRef]:
     """Make the capsule in the simulator, parents first, lookups within it re-pointed."""
+    account = simulator.accounts[0]
+    crm = account.crm
     connected = stage.accounts.connected(crm)
     by_kind: dict[str, list[Record]] = {}
     for record in capsule:
@@ -223,10 +229,15 @@ def _load(
                 failed += len(part)
                 why = why or contained(error, crm).summary
                 continue
+            fields = {record.ref: record.fields for record in part}
             for outcome in outcomes:
-                if outcome.new_ref is not None:
-                    old = RecordRef(source.crm, outcome.ref.kind, outcome.ref.id)
-                    made[old] = outcome.new_ref
+                ref, new = outcome.ref, outcome.new_ref
+                if new is None and outcome.verdict is Verdict.FAILED:
+                    # What no call makes may stand there all the same, such as a file.
+                    id_ = simulator.load(account, kind, fields[ref])
+                    new = RecordRef(crm, kind, id_) if id_ else None
+                if new is not None:
+                    made[RecordRef(source.crm, ref.kind, ref.id)] = new
                 else:
                     failed += 1
                     why = why or (outcome.problem.message if outcome.problem else "refused")

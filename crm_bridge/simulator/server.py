@@ -139,6 +139,18 @@ class VendorSimulator:
         """The links as /__control__/records shows them."""
         return record.links
 
+    def load(self, account: Account, kind: str, fields: Mapping[str, Any]) -> str | None:
+        """Put a record there that no call of the vendor's makes; gives its id, None where it cannot.
+
+        For a rehearsal, which needs what stands in the true account, however it came there.
+
+        Args:
+            account: The account.
+            kind: The record's kind.
+            fields: As a read of the true account gave them, lookups to what was loaded re-pointed.
+        """
+        return None
+
     def arrive(self, call: Call) -> None:
         """A request came in; its latency is still ahead."""
 

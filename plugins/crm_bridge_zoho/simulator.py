@@ -30,6 +30,7 @@ from crm_bridge_zoho.simulator_limits import EDITIONS, Flight, left, spend
 from crm_bridge_zoho.simulator_modules import MODULES, VENDOR_SET
 from crm_bridge_zoho.simulator_org import user_id
 from crm_bridge_zoho.simulator_person import act
+from crm_bridge_zoho.simulator_related import attached
 from crm_bridge_zoho.simulator_routes import Route, routed
 from crm_bridge_zoho.simulator_seed import Seeds
 from crm_bridge_zoho.simulator_shape import links, truth
@@ -126,6 +127,10 @@ class ZohoSimulator(VendorSimulator):
             "client_secret": keys["client_secret"],
             "refresh_token": keys["refresh_token"],
         }
+
+    def load(self, account: Account, kind: str, fields: Mapping[str, Any]) -> str | None:
+        """An attachment: uploads make those, and the adapter keeps no files."""
+        return attached(account, fields) if kind == "Attachments" else None
 
     def vendor_set(self, kind: str) -> Iterable[str]:
         """The fields that Zoho writes itself."""

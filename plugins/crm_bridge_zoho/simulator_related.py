@@ -7,6 +7,7 @@ https://www.zoho.com/crm/developer/docs/api/v7/lock-records.html
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from crm_bridge.simulator import Account, Reply, Stored
@@ -15,11 +16,13 @@ from crm_bridge_zoho.simulator_metadata import known
 from crm_bridge_zoho.simulator_modules import MODULES, RELATED, ways
 from crm_bridge_zoho.simulator_org import (
     LIVE,
+    anywhere,
     fire,
     new_id,
     person,
     stamped,
     timeline,
+    user_id,
 )
 from crm_bridge_zoho.simulator_reads import module_asked, names_asked, readable
 from crm_bridge_zoho.simulator_shape import display, shown_in_list
@@ -154,6 +157,28 @@ def upload(asked: Asked) -> Reply:
     record.meta["content"] = content
     account.store.add(record)
     return reply({"data": [done(account, record, "attachment uploaded successfully")]})
+
+
+def attached(account: Account, fields: Mapping[str, Any]) -> str | None:
+    """Attach a file of a name and a size to a record, as an upload once did; gives its id."""
+    parent = fields.get("Parent_Id")
+    id = str(parent.get("id", "")) if isinstance(parent, Mapping) else ""
+    if anywhere(account, id) is None:
+        return None
+    now, user = stamped(account, user_id(account, 0)), user_id(account, 0)
+    kept = {
+        "File_Name": fields.get("File_Name"),
+        "Size": fields.get("Size"),
+        "Parent_Id": id,
+        "Owner": user,
+        "Created_By": user,
+        "Modified_By": user,
+        "Created_Time": now["Modified_Time"],
+        "Modified_Time": now["Modified_Time"],
+    }
+    record = Stored("Attachments", new_id(account, "Attachments"), kept)
+    account.store.add(record)
+    return record.id
 
 
 def _part(kind: str, body: bytes) -> tuple[str, bytes]:
