@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -193,6 +194,12 @@ class _DeadlineTLSSocket(ssl.SSLSocket):
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
+    return _context(settings.extra_ca)
+
+
+@cache
+def _context(extra_ca: str) -> ssl.SSLContext:
+    """One for all lanes: reading the authorities takes longer than many an answer."""
     import certifi
 
     # Not the default context: that one opens SSLKEYLOGFILE of the environment, to write every
@@ -201,8 +208,8 @@ def _tls(settings: Settings) -> ssl.SSLContext:
     context.load_verify_locations(cafile=certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _DeadlineTLSSocket
-    if settings.extra_ca:
-        context.load_verify_locations(cafile=settings.extra_ca)
+    if extra_ca:
+        context.load_verify_locations(cafile=extra_ca)
     return context
 
 

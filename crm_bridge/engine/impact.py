@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from crm_bridge.adapter import Adapter
 from crm_bridge.engine.accounts import Connected, contained
-from crm_bridge.engine.inspect import TAKEN_ALONG, followers, parent_of, rules_for
+from crm_bridge.engine.inspect import TAKEN_ALONG, Parents, followers, rules_for
 from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.plan import same
 from crm_bridge.engine.select import mark_of
@@ -172,10 +172,11 @@ class TouchBook:
             if not isinstance(children, list):
                 row.count = _sum(row.count, children)
                 continue
+            parents = Parents(batch)
             for child in children:
                 if self.selected(child.ref):
                     continue
-                parent = parent_of(child, rule, batch)
+                parent = parents.of(child, rule)
                 found.setdefault(parent.id, child.ref)
                 # Counted at the end: it may yet turn out to follow something.
                 row.later.append((child.ref, parent.id))
@@ -221,11 +222,12 @@ class TouchBook:
         for (rule, batch), found in self._asked(connected, work):
             row = self._row(connected.crm, rule, depth)
             if isinstance(found, list):
+                parents = Parents(batch)
                 for child in found:
                     if self.selected(child.ref) and rule.effect is Effect.DETACHES:
                         self.loosened.add(child.ref)
                     if not self._left_out(child.ref):
-                        self._add(row, child.ref, parent_of(child, rule, batch).id)
+                        self._add(row, child.ref, parents.of(child, rule).id)
                         row.weight.add(child, connected.profile.measures)
             else:
                 row.count = _sum(row.count, found)

@@ -92,11 +92,12 @@ def followers(
         for (batch, rule), children in results:
             if isinstance(children, BaseException):
                 raise contained(children, connected.crm)
+            theirs = Parents(batch)
             for child in children:
                 if child.ref in seen or child.ref in level or left_out(child.ref):
                     continue
                 seen.add(child.ref)
-                parent = parent_of(child, rule, batch)
+                parent = theirs.of(child, rule)
                 root = level.get(parent, parent)
                 below[child.ref] = root
                 if rule.effect is Effect.FOLLOWS and parent in sure:
@@ -120,17 +121,27 @@ def doubted(rule: CascadeRule) -> CascadeRule:
     return dataclasses.replace(rule, effect=Effect.MAY_FOLLOW)
 
 
-def parent_of(child: Record, rule: CascadeRule, batch: Batch) -> RecordRef:
-    """Which record of the batch a child hangs on, by the field or the link that the rule names."""
-    by_id, refs = {ref.id: ref for ref in batch}, set(batch)
-    for value in flat(child.fields.get(rule.via)):
-        if isinstance(value, str) and value in by_id:
-            return by_id[value]
-    for link in child.links:
-        # By the whole address: ids are unique within a kind only.
-        if link.other in refs:
-            return link.other
-    return batch.refs[0]
+class Parents:
+    """The records of a batch, by which what hangs on them is told whose it is.
+
+    Args:
+        batch: The records whose children were asked for.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._by_id = {ref.id: ref for ref in batch}
+        self._refs = batch.refs
+
+    def of(self, child: Record, rule: CascadeRule) -> RecordRef:
+        """Which of them a child hangs on, by the field or the link that the rule names."""
+        for value in flat(child.fields.get(rule.via)):
+            if isinstance(value, str) and value in self._by_id:
+                return self._by_id[value]
+        for link in child.links:
+            # By the whole address: ids are unique within a kind only.
+            if self._by_id.get(link.other.id) == link.other:
+                return link.other
+        return self._refs[0]
 
 
 def flat(value: Any) -> Iterator[Any]:

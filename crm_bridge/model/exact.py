@@ -48,17 +48,19 @@ def _never(text: str) -> Any:
     raise StrangeAnswer(f"{text} is not JSON")
 
 
-def _depth(value: Any, left: int = MAX_DEPTH) -> None:
-    if left < 0:
-        raise StrangeAnswer(f"nested more than {MAX_DEPTH} levels deep")
-    if isinstance(value, dict):
-        for inner in value.values():
-            if isinstance(inner, (dict, list)):
-                _depth(inner, left - 1)
-    elif isinstance(value, list):
-        for inner in value:
-            if isinstance(inner, (dict, list)):
-                _depth(inner, left - 1)
+def _depth(value: Any) -> None:
+    """Level by level, since this is asked of every answer: most of what it walks over is plain."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    raise StrangeAnswer(f"nested more than {MAX_DEPTH} levels deep")
 
 
 def strict_json(data: bytes | str) -> Any:

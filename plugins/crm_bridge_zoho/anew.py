@@ -118,6 +118,14 @@ class Anew:
     def _tied(self, records: Sequence[Record], way: tuple[str, str, str, str]) -> Iterator[Outcome]:
         """Write ties as values of a multi-select lookup, then read which rows they became."""
         module, name, near, far = way
+        alive = self._alive(records, records[0].ref.kind)
+        whole = [r for r in records if {_end(r, near), _end(r, far)} <= alive]
+        for record in records:
+            if record not in whole:
+                yield failed(record.ref, "not_found", "what it tied is not there")
+        records = whole
+        if not records:
+            return
         rows: dict[str, dict[str, Any]] = {}
         for record in records:
             here, there = _end(record, near), _end(record, far)

@@ -153,6 +153,13 @@ class Describes:
         """Names of the fields that a list shows."""
         return [f.name for f in self.fields(kind).values() if f.type not in SINGLE]
 
+    def lookups(self, kind: str) -> tuple[Field, ...]:
+        """The fields that lead to other records."""
+        return self._once(("lookups", kind), lambda: tuple(self._lookups(kind)))
+
+    def _lookups(self, kind: str) -> Iterable[Field]:
+        return (f for f in self.fields(kind).values() if f.type in ("lookup", "multiselectlookup"))
+
     def single(self, kind: str) -> list[str]:
         """Names of the fields that only the read of a single record shows."""
         return [f.name for f in self.fields(kind).values() if f.type in SINGLE]

@@ -202,11 +202,13 @@ class Looking:
 
     def _links(self, kind: str, row: Mapping[str, Any]) -> Iterator[Link]:
         """Where lookups of a row lead, each under the name of its field."""
-        for field in self.describes.fields(kind).values():
+        for field in self.describes.lookups(kind):
             value = row.get(field.name)
+            if not value:
+                continue
             if field.type == "lookup":
                 values = [value]
-            elif field.type == "multiselectlookup" and isinstance(value, list):
+            elif isinstance(value, list):
                 values = [one.get(field.name) for one in value if isinstance(one, Mapping)]
             else:
                 continue

@@ -13,6 +13,8 @@ from crm_bridge.kit import Record, is_empty
 from crm_bridge_zoho.describes import COMPUTED, FILES, SINGLE, Field
 from crm_bridge_zoho.looking import KEPT, Looking
 
+_NOT_THERE: Final = "what it pointed at is not there"
+
 LOOKUPS: Final = frozenset({"lookup", "ownerlookup", "userlookup"})
 TAGS: Final = "Tag"
 
@@ -73,16 +75,29 @@ def made(
         if is_empty(value) or name[:1] == "$":
             continue
         field = fields.get(name)
+        if field is not None and field.type == "multiselectlookup" and isinstance(value, list):
+            left = [tie for tie in value if _tied_to(field, tie) in alive]
+            if len(left) < len(value):
+                not_set[name] = _NOT_THERE
+            if not left:
+                continue
+            value = left
         why = _why_not(field, value, alive)
         if why:
             not_set[name] = why
         elif field is not None:
             body[name] = sent(field, value)
             if field.type in SINGLE:
-                not_set[name] = "made again; Zoho CRM gives its rows new ids and stamps"
+                not_set.setdefault(name, "made again; Zoho CRM gives its rows new ids and stamps")
     if body and record.fields.get(KEPT):
         body[KEPT] = record.fields[KEPT]
     return body, not_set
+
+
+def _tied_to(field: Field, tie: Any) -> str:
+    """The id to which one value of a multi-select lookup leads."""
+    value = tie.get(field.name) if isinstance(tie, Mapping) else None
+    return str(value.get("id", "")) if isinstance(value, Mapping) else ""
 
 
 def _why_not(field: Field | None, value: Any, alive: frozenset[str]) -> str:
@@ -95,15 +110,22 @@ def _why_not(field: Field | None, value: Any, alive: frozenset[str]) -> str:
     if not field.creates:
         return "Zoho CRM writes it itself"
     if field.type == "lookup" and isinstance(value, Mapping) and value.get("id") not in alive:
-        return "what it pointed at is not there"
+        return _NOT_THERE
     return ""
 
 
 def pointed_at(records: Sequence[Record], looking: Looking, kind: str) -> dict[str, set[str]]:
     """Modules and ids of the records that lookups of these lead to."""
     found: dict[str, set[str]] = {}
-    lookups = [f for f in looking.describes.fields(kind).values() if f.type == "lookup"]
+    fields = looking.describes.fields(kind).values()
+    lookups = [f for f in fields if f.type == "lookup"]
+    several = [f for f in fields if f.type == "multiselectlookup" and f.target]
     for record in records:
+        for field in several:
+            ties = record.fields.get(field.name)
+            ids = {_tied_to(field, tie) for tie in ties} if isinstance(ties, list) else set()
+            if ids - {""}:
+                found.setdefault(field.target, set()).update(ids - {""})
         for field in lookups:
             value = record.fields.get(field.name)
             if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
