@@ -141,6 +141,8 @@ def sound(path: Path | str, number: int, column: str, value: Any) -> str:
     Raises:
         SettingsError: With row and column (code `malformed_id`).
     """
+    if isinstance(value, str) and _plain(value):
+        return value
     where = f"{path}, row {number}, column {column}"
     if value is None or value == "":
         raise _damaged(where, "", "it is empty")
@@ -163,6 +165,13 @@ def sound(path: Path | str, number: int, column: str, value: Any) -> str:
         if unicodedata.normalize("NFKC", char) != char:
             raise _damaged(where, text, "it holds full-width signs")
     return text
+
+
+def _plain(text: str) -> bool:
+    """Whether nothing of it can be damage, as of nearly every id of a long list."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return False
+    return 0 < len(text) <= MAX_CELL and not _SCIENTIFIC.fullmatch(text)
 
 
 def _damaged(where: str, value: Any, why: str) -> SettingsError:
