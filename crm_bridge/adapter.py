@@ -114,6 +114,20 @@ class Gate(Protocol):
         ...
 
 
+def made_once(gate: Gate, calls: int = 1) -> None:
+    """Say that so many calls were for the connection and not for the records, such as metadata.
+
+    A plan tells what applying it takes by what its own reads took; those need not be made again.
+
+    Args:
+        gate: The account's gate; one that counts nothing leaves it at that.
+        calls: How many.
+    """
+    told: Callable[[int], None] | None = getattr(gate, "made_once", None)
+    if told is not None:
+        told(calls)
+
+
 def together(gate: Gate, calls: Sequence[Callable[[], T]]) -> list[T]:
     """Make reads that need nothing of each other, at once where lanes of the account are idle.
 

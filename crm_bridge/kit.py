@@ -3,7 +3,7 @@
 Light on purpose: no vendor's client, no SQLAlchemy, no requests until a session is made.
 """
 
-from crm_bridge.adapter import Account, Adapter, Gate, Job, Quota, Settings, together
+from crm_bridge.adapter import Account, Adapter, Gate, Job, Quota, Settings, made_once, together
 from crm_bridge.errors import (
     AdapterError,
     BridgeError,
@@ -105,6 +105,7 @@ __all__ = [
     "hookimpl",
     "is_empty",
     "is_loopback",
+    "made_once",
     "network_errors",
     "pack",
     "pending",

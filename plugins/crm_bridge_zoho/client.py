@@ -24,6 +24,7 @@ from crm_bridge.kit import (
     Unreachable,
     careful_session,
     date_of,
+    made_once,
     network_errors,
     strict_json,
     together,
@@ -237,9 +238,7 @@ class Client:
 
     def once(self, calls: int = 1) -> None:
         """Say that so many calls were for the connection: what reads again does without them."""
-        told = getattr(self._gate, "made_once", None)
-        if told is not None:
-            told(calls)
+        made_once(self._gate, calls)
 
     def quiet(self, body: dict[str, Any]) -> dict[str, Any]:
         """A body that keeps workflow rules silent, unless the settings let them fire."""

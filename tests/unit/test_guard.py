@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crm_bridge.adapter import made_once
 from crm_bridge.errors import Busy, PlanBlocked, Unauthorized, Unreachable
 from crm_bridge.guard import BREAKER, Guard, NotSent, Permit
 from crm_bridge.model.abilities import Rate
@@ -204,3 +205,12 @@ def test_counts_from_before_the_machine_was_started_anew_are_forgotten(tmp_path:
     new.ask(lambda: None)
     assert clock.now < 5
     new.close()
+
+
+def test_what_is_asked_once_a_connection_is_left_out_of_what_reads_take_again() -> None:
+    one, _ = guard()
+    one.ask(lambda: "metadata")
+    made_once(one)
+    before = one.repeated
+    one.ask(lambda: "records")
+    assert (one.calls, one.repeated - before) == (2, 1)
