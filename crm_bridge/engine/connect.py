@@ -41,7 +41,6 @@ class Accounts:
         self._clock, self._sleep = clock, sleep
         self._adapters: dict[str, tuple[Adapter, Guard, Any]] = {}
         self._connected: dict[str, Connected] = {}
-        self._proofs: dict[str, int] = {}
 
     def adapter(self, crm: str) -> Adapter:
         """The adapter of a crm; nothing is sent.
@@ -149,9 +148,7 @@ class Accounts:
 
     def _asked(self, crm: str) -> tuple[Account, float]:
         adapter, guard, settings = self._made(crm)
-        before = guard.repeated
         account = self._called(crm, adapter.whoami)
-        self._proofs[crm] = guard.repeated - before
         if account.environment != settings.environment:
             raise PlanBlocked(
                 f"the settings claim that {crm} is {settings.environment}, and its server says "
@@ -181,10 +178,6 @@ class Accounts:
             raise
         except Exception as error:
             raise contained(error, crm) from error
-
-    def proof_calls(self, crm: str) -> int:
-        """Calls that it took last to prove who we are."""
-        return self._proofs.get(crm, 1)
 
     def calls(self) -> int:
         """Calls to all vendors so far."""

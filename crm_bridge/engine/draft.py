@@ -730,9 +730,6 @@ def _finish(
     }
     steps = steps_of(draft.groups, profiles, rules, wish.operation)
     kept = dict(draft.book.calls)
-    for crm in {crm for crm, _, _ in draft.groups}:
-        # One is counted for each account anyhow.
-        kept[crm] = kept.get(crm, 0) + accounts.proof_calls(crm) - 1
     for touch in touches:
         if touch.rule.effect is Effect.FOLLOWS:
             looks = reads_of(profiles[touch.crm], touch.count or 0, along=True)

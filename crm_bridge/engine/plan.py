@@ -434,8 +434,8 @@ def ordered(kinds: Sequence[str], rules: Sequence[CascadeRule], operation: Opera
         return list(kinds)
 
 
-FEW: Final = 3
-"""Calls of a batch that are one after the other for all of it, such as a list and then the bin."""
+FEW: Final = 2
+"""Calls of a batch that are one after the other for all of it: a list, and then the bin."""
 
 
 def reads_of(profile: Profile, count: int, *, away: bool = False, along: bool = False) -> int:
@@ -484,7 +484,8 @@ def counts_of(
         calls += ceil(count / max(1, row.batch)) * row.sends
         calls += again if stays else reads_of(profile, count, away=away)
     # Each account is asked once who we are, and its children are read once more for the capsule.
-    calls += sum(1 + kept.get(crm, 0) for crm in {step.crm for step in steps})
+    for crm in {step.crm for step in steps}:
+        calls += profiles[crm].proof_calls + kept.get(crm, 0)
     return Counts(records, len(steps), calls, settled)
 
 

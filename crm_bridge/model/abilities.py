@@ -257,6 +257,7 @@ class Profile:
         lanes: Calls under way at once.
         read_batch: Records that one `read` takes.
         child_batch: Records that one `children` or `count` takes; 0 for as many as `read_batch`.
+        proof_calls: Calls that `whoami` makes.
         read_calls: Calls that a `read` of so many makes, for the prediction in a plan.
         away_calls: Calls that it makes once they are away; 0 for as many as `read_calls`.
         along_calls: Calls that it makes where they went along with others, and what takes them along is
@@ -283,6 +284,7 @@ class Profile:
     lanes: int = 1
     read_batch: int = 100
     child_batch: int = 0
+    proof_calls: int = 1
     read_calls: int = 1
     away_calls: int = 0
     along_calls: int = 0

@@ -232,6 +232,7 @@ PROFILE: Final = Profile(
     lanes=5,
     read_batch=100,
     child_batch=PARENTS,
+    proof_calls=2,
     away_calls=2,
     id_grammar=r"[0-9]{15,20}",
     hosts=HOSTS,
