@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 
 from crm_bridge.engine.accounts import Connected, contained
+from crm_bridge.engine.collecting import seldom_collecting
 from crm_bridge.engine.conditions import parse_all
 from crm_bridge.engine.connect import Accounts, versions_of
 from crm_bridge.engine.forecast import WEIGHED, children_back, dearer
@@ -217,6 +218,7 @@ class _Draft:
         self.told[finding.code, words] = finding
 
 
+@seldom_collecting()
 def make_plan(
     wish: Wish,
     selection: Selection,
@@ -282,6 +284,7 @@ def _loosened(draft: _Draft) -> None:
         )
 
 
+@seldom_collecting()
 def make_restore(
     wish: Wish,
     sources: Iterator[list[Source]],

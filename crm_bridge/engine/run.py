@@ -14,6 +14,7 @@ from typing import Any
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.aftermath import Aftermath
 from crm_bridge.engine.ahead import Ahead, Seen
+from crm_bridge.engine.collecting import seldom_collecting
 from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.enter import enter
 from crm_bridge.engine.history import SETTLED, History, moment
@@ -143,6 +144,7 @@ class Run:
             Ahead(plan, self._is_announced, terms.clock, terms.read_max_age) if look_ahead else None
         )
 
+    @seldom_collecting()
     def go(self) -> Receipt:
         """Do it all, or as much as can be done.
 

@@ -202,7 +202,9 @@ def dated(
         now: The vendor's clock, where many outcomes are dated at once.
     """
     undo, until = outcome.undo, outcome.recoverable_until
-    if outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE:
+    takes = outcome.verdict is Verdict.DONE and row.operation is not Operation.RESTORE
+    # A window that was told once stays as it was told, whenever the outcome is written down again.
+    if takes and undo is None:
         undo = undo_after(row, connected, outcome.ref.kind, outcome.state)
         until = until_of(row, undo, now or vendor_now(connected))
     link = outcome.link

@@ -79,7 +79,7 @@ def to_line(snapshot: Snapshot) -> tuple[bytes, bytes]:
                 record.ref.kind,
                 record.ref.id,
                 record.state.value,
-                dict(record.fields),
+                record.fields if type(record.fields) is dict else dict(record.fields),
                 [[k.name, k.other.crm, k.other.kind, k.other.id, k.label] for k in record.links],
                 record.changed_at.isoformat() if record.changed_at else None,
                 record.evidence,
