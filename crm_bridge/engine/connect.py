@@ -110,7 +110,7 @@ class Accounts:
         return self._connected[crm]
 
     def _lanes(self, adapter: Adapter, guard: Guard, count: int) -> Lanes:
-        lanes = Lanes(count, adapter.enter_lane)
+        lanes = Lanes(count, adapter.enter_lane, self._clock)
         guard.together = lanes.together
         return lanes
 

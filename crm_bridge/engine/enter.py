@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from crm_bridge.engine.history import SETTLED
@@ -15,7 +15,9 @@ AT_ONCE: Final = 256
 """Entries of one transaction; a plan of 50,000 records enters in one."""
 
 
-def enter(journal: Journal, run: str, plan: Plan, claims: Sequence[Entry]) -> None:
+def enter(
+    journal: Journal, run: str, plan: Plan, claims: Sequence[Entry], beat: Callable[[], None]
+) -> None:
     """Write a plan down, and the claims on its orgs last: with it in one transaction, where it fits.
 
     A run whose plan is not whole has no `lock` entry, and sent nothing.
@@ -25,6 +27,7 @@ def enter(journal: Journal, run: str, plan: Plan, claims: Sequence[Entry]) -> No
         run: The run's name.
         plan: The plan.
         claims: A `lock` entry for each org.
+        beat: Called now and then; a plan of a million records takes its time.
 
     Raises:
         JournalError: It could not be written durably.
@@ -36,6 +39,7 @@ def enter(journal: Journal, run: str, plan: Plan, claims: Sequence[Entry]) -> No
             if len(waiting) >= AT_ONCE:
                 journal.append(*waiting)
                 waiting = []
+                beat()
     journal.append(*waiting, *claims)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Generic, TypeVar
 
+from crm_bridge.clock import steady
+
 BEAT: Final = 2.0
 """Seconds between two signs of life while calls are under way."""
 
@@ -58,14 +60,19 @@ class Lanes:
     Args:
         count: Calls under way at once.
         enter: Called in each thread before its first call.
+        clock: Monotonic seconds.
 
     Attributes:
-        beat: Called in the main thread every `BEAT` seconds while it waits for the lanes.
+        beat: Called in the main thread every `BEAT` seconds while lanes are at work, however quickly
+            they answer.
     """
 
-    def __init__(self, count: int, enter: Callable[[], None]) -> None:
+    def __init__(
+        self, count: int, enter: Callable[[], None], clock: Callable[[], float] = steady
+    ) -> None:
         self.count = max(1, count)
         self.beat: Callable[[], None] | None = None
+        self._clock, self._beaten = clock, clock()
         self._pool = ThreadPoolExecutor(self.count, "lane", initializer=enter)
 
     def each(
@@ -112,9 +119,9 @@ class Lanes:
             try:
                 got = done.get(timeout=BEAT)
             except queue.Empty:
-                if self.beat is not None:
-                    self.beat()
+                self._live()
                 continue
+            self._live()
             came: list[tuple[T, R | BaseException]] = []
             while True:
                 if isinstance(got, Ask):
@@ -128,6 +135,12 @@ class Lanes:
             left -= len(came)
             if came:
                 yield came
+
+    def _live(self) -> None:
+        now = self._clock()
+        if self.beat is not None and now - self._beaten >= BEAT:
+            self._beaten = now
+            self.beat()
 
     def together(self, calls: Sequence[Callable[[], R]]) -> list[R]:
         """Make calls that need nothing of each other; see `adapter.together`.

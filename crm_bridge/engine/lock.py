@@ -133,9 +133,9 @@ class OrgLock:
             )
 
     def rest(self) -> None:
-        """Renew the claim after a wait of our own making; a process that was stopped does not get here."""
+        """Renew the claim while we wait or read; a process that was stopped does not get here in time."""
         now = self.clock()
-        if not self._lost and now - self._renewed <= self.lease:
+        if not self._lost and self.lease / 10 <= now - self._renewed <= self.lease:
             self._write(unfinished={"run": self.run, "journal": self.journal}, now=now)
 
     def release(self, *, finished: bool) -> None:

@@ -229,7 +229,7 @@ class Run:
         if self.resumed:
             self.journal.append(*claims)
         else:
-            enter(self.journal, self.run, self.plan, claims)
+            enter(self.journal, self.run, self.plan, claims, self._beat)
         self._tell("plan", count=self.plan.counts.records)
 
     def _finish(self, began: float, calls: int) -> Receipt:

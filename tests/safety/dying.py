@@ -109,7 +109,8 @@ class Death:
 class OneLane:
     """Lanes without threads, so that the same seed gives the same trace."""
 
-    def __init__(self, count: int, enter: Callable[[], None]) -> None:
+    def __init__(self, count: int, enter: Callable[[], None], clock: Callable[[], float]) -> None:
+        del clock
         self.count = 1
         self.beat: Callable[[], None] | None = None
         enter()

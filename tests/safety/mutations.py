@@ -133,7 +133,7 @@ MUTATIONS = (
         "crm_bridge/engine/lock.py",
         'if int(self._read().get("epoch", -1)) != self.epoch:\n                self._lost = True',
         "if False:\n                self._lost = True",
-        _core("test_a_lock_that_another_took_since_is_lost"),
+        _core("test_a_lock_is_held_while_it_is_renewed_and_lost_to_another"),
     ),
     Mutation(
         "round unknown to done",

@@ -309,9 +309,13 @@ def test_a_process_that_slept_through_its_lease_sends_nothing_more(
     assert bridge.resume(receipt.run).ok
 
 
-def test_a_lock_that_another_took_since_is_lost(tmp_path: Path, clock: Any) -> None:
+def test_a_lock_is_held_while_it_is_renewed_and_lost_to_another(tmp_path: Path, clock: Any) -> None:
     args: dict[str, Any] = {"run": "r-1", "journal": "j", "lease": 60, "clock": clock}
     lock = OrgLock.take("v", "o", folder=tmp_path, **args)
+    for _ in range(5):
+        clock.now += 40
+        lock.rest()
+        lock.check()
     lock.path.write_text('{"epoch": 99}')
     clock.now += 40
     with pytest.raises(PlanBlocked, match="lost"):

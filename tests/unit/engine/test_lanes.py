@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crm_bridge.engine.lanes import Lanes
+from crm_bridge.engine.lanes import BEAT, Lanes
 
 
 @pytest.fixture
@@ -47,3 +47,17 @@ def test_the_first_trouble_is_raised_once_nothing_is_under_way(lanes: Lanes) -> 
         lanes.together([lambda: wrong("a"), lambda: ended.append("b"), lambda: wrong("c")])
     assert set(ended) <= {"a", "b", "c"}
     assert lanes.together([lambda: len(ended)]) == [len(ended)]
+
+
+def test_a_sign_of_life_is_given_however_quickly_the_lanes_answer() -> None:
+    now, beats = [0.0], []
+
+    def call(number: int) -> None:
+        now[0] += BEAT
+
+    own = Lanes(1, lambda: None, lambda: now[0])
+    own.beat = lambda: beats.append(now[0])
+    for _ in range(3):
+        assert len(dict(own.each(call, range(4)))) == 4
+    own.close()
+    assert len(beats) >= 3
