@@ -34,7 +34,7 @@ from crm_bridge.kit import (
 )
 from crm_bridge_salesforce import bulk, ids, soql
 from crm_bridge_salesforce.checks import Checks, missing
-from crm_bridge_salesforce.profile import BULK_ABOVE, ORIGIN, PROFILE
+from crm_bridge_salesforce.profile import BULK_ABOVE, ORIGIN, PROFILE, WIDE
 from crm_bridge_salesforce.reading import Reader, moment, named_by
 from crm_bridge_salesforce.schema import Kind
 from crm_bridge_salesforce.tally import Tally
@@ -59,7 +59,7 @@ class SalesforceAdapter(Adapter):
         self.crm = crm
         self._settings, self._gate = settings, gate
         self._wire = Wire(settings)
-        self._lock = threading.Lock()
+        self._lock, self._edition = threading.Lock(), ""
         self._reader = Reader(crm, self._wire, gate, self._ready, settings.bin_days)
         self._writer = Writer(crm, self._wire, gate, self._ready)
         self._unstarted = bulk.Unstarted()
@@ -215,9 +215,9 @@ class SalesforceAdapter(Adapter):
     def abilities(self) -> Profile:
         """Without SOAP for a token in JWT form, without hardDelete where the right is missing.
 
-        A purge is left out where nobody tells what lies in the bin: queryAll shows what was emptied
-        out of it for a day more, so nothing would prove it. The window and the size from which on
-        Bulk is used are those of the settings.
+        More lanes for an edition that allows more at once. A purge is left out where nobody tells
+        what lies in the bin: queryAll shows what was emptied out of it for a day more, so nothing
+        would prove it. The window and the size from which on Bulk is used are those of the settings.
         """
         self._ready()
         rights = self._checks.rights()
@@ -228,7 +228,9 @@ class SalesforceAdapter(Adapter):
             if rights["BulkApiHardDelete"] or row.way != "hard"
             if rights["BinList"] or row.operation is not Operation.PURGE
         ]
-        return dataclasses.replace(self.profile, capabilities=tuple(rows))
+        narrow = self._edition in ("", "Developer Edition")
+        lanes = self.profile.lanes if narrow else WIDE
+        return dataclasses.replace(self.profile, capabilities=tuple(rows), lanes=lanes)
 
     def twin(self, record: Record) -> RecordRef | None:
         """By the field that holds the old id, where the org has one; else by all that was set.
@@ -307,13 +309,14 @@ class SalesforceAdapter(Adapter):
 
     def whoami(self) -> Account:
         """The org by its own record, the user by the login's."""
-        query = "SELECT Id, Name, IsSandbox FROM Organization"
+        query = "SELECT Id, Name, IsSandbox, OrganizationType FROM Organization"
         told = self._reader.ask(lambda client: client.query(query))
         now, quota = self._wire.now, self._wire.quota
         rows = told.get("records") if isinstance(told, dict) else None
         if not rows or not isinstance(rows[0].get("Id"), str):
             raise Unreachable("Salesforce does not say which org this is.", strange=True)
         org = rows[0]
+        self._edition = str(org.get("OrganizationType") or "")
         environment = "sandbox" if org.get("IsSandbox") else "production"
         if self._settings.environment == "simulator":
             # Loopback alone is taken under this claim, so nothing else can answer.

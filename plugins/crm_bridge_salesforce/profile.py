@@ -40,6 +40,8 @@ BULK_ABOVE: Final = 2000
 """More records of one kind than this go by a Bulk job, unless the settings say otherwise."""
 CALL: Final = 200
 """Records of a collections call, ids of a SOAP call."""
+WIDE: Final = 10
+"""Lanes of an org that is no Developer Edition: 25 calls of 20 seconds and more may run at once there."""
 PARENTS: Final = 400
 """Parents of one query of their children: 11 kB of its URL, of the 14 that it may have."""
 JOB: Final = 10_000

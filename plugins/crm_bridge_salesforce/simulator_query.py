@@ -192,7 +192,7 @@ class Search:
         states = (LIVE, DELETED) if self.all and kind != _UNSEEN else (LIVE,)
         store.ids(kind)  # the kind grows before the clock takes its share
         sweep(self.org)
-        narrow = self._narrowed(self.query.where)
+        narrow = self.narrowed(self.query.where)
         rows: Iterator[Row] = (
             store.after(kind, None, *states) if narrow is None else self._found(narrow, states)
         )
@@ -213,14 +213,15 @@ class Search:
         there = [record for record in found if record is not None and record.state in states]
         yield from sorted(there, key=lambda record: record.id)
 
-    def _narrowed(self, where: Compare | Logic | None) -> tuple[Field, list[str]] | None:
+    def narrowed(self, where: Compare | Logic | None) -> tuple[Field, list[str]] | None:
         """The ids that the rows can only have, in themselves or in a lookup; None for any."""
         parts = where.parts if isinstance(where, Logic) and where.op == "AND" else (where,)
         for part in parts:
             if not isinstance(part, Compare) or part.op not in ("=", "IN") or "." in part.path:
                 continue
             field = self.field(part.path, part.at)
-            if field.type not in ("id", "reference") or part.kind == "query":
+            holds = field.type in ("id", "reference") or field.name == "Record"
+            if not holds or part.kind == "query":
                 continue
             values = [v for v, _ in part.value] if part.kind == "list" else [part.value]
             ids = [whole_id(value) for value in values]
@@ -476,7 +477,11 @@ def _delete_events(search: Search) -> Iterator[Row]:
     for kind in org.store.kinds():
         if org.store.counts()[kind].get(DELETED):
             org.store.ids(kind)
-    for record in list(org.bin.values()):
+    narrow = search.narrowed(search.query.where)
+    listed = list(org.bin.values())
+    if narrow is not None and narrow[0].name == "Record":
+        listed = [org.bin[id] for id in dict.fromkeys(narrow[1]) if id in org.bin]
+    for record in listed:
         token = record.meta.get("group", "")
         root = org.groups.get(token, [record])[0]
         if root is record or org.switches["delete_event"] == "all":
