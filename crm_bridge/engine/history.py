@@ -6,6 +6,7 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from datetime import datetime
+from itertools import count
 from typing import Any, Final
 
 from crm_bridge.engine.leftover import Leftover, leftover
@@ -126,7 +127,8 @@ class History:
         """
         plan = self.plan(run)
         decode = target_of(plan.steps[step].crm, plan.steps[step].kind)
-        for written in self.journal.entries(run, ("step_page",), step=step):
+        first = next(page for page in count() if page not in without)
+        for written in self.journal.entries(run, ("step_page",), step=step, from_page=first):
             if written.entry.page not in without:
                 yield written.entry.page, [decode(row) for row in written.entry.body]
 

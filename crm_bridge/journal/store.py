@@ -404,6 +404,7 @@ class Journal:
         step: int | None = None,
         page: int | None = None,
         kind: str | None = None,
+        from_page: int = 0,
     ) -> Iterator[Written]:
         """Stream entries in order; what is appended meanwhile is streamed as well.
 
@@ -413,9 +414,10 @@ class Journal:
             step: Those of one step.
             page: Those of one page.
             kind: Those of one kind.
+            from_page: Those of this page and later ones.
         """
         e = _ENTRIES
-        where: list[ColumnElement[bool]] = []
+        where: list[ColumnElement[bool]] = [e.page >= from_page] if from_page else []
         for column, value in ((e.run, run), (e.step, step), (e.page, page), (e.kind, kind)):
             if value is not None:
                 where.append(column == value)
