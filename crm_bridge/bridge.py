@@ -620,7 +620,7 @@ class Bridge:
         if age > most or age < -300:
             raise PlanBlocked(
                 f"the plan was made at {plan.made_at:%Y-%m-%d %H:%M} UTC, and may be "
-                f"{most / 3600:g} hours old at the most.",
+                f"{self.config.bridge.plan_max_age} old at the most.",
                 detail="Make it anew, and look at it again.",
                 code="stale",
             )
@@ -769,7 +769,9 @@ class Bridge:
 
     def receipt(self, run: str) -> Receipt:
         """What a run came to, as it stands now; raises SettingsError where there is none."""
-        return self.history.receipt(run)
+        back = self.history.undone_by(run)
+        note = f"it was undone since, by run {back}: nothing of it is gone on with." if back else ""
+        return self.history.receipt(run, note=note)
 
     def plan_of(self, run: str) -> Plan:
         """The plan that a run carried out."""
@@ -780,12 +782,14 @@ class Bridge:
         return [self._summary(written.entry.run) for written in self.history.journal.runs()]
 
     def attention(self) -> list[RunSummary]:
-        """Runs that wait for somebody: pending, unknown, by hand, failed, or unfinished."""
+        """Runs that wait for somebody: pending, unknown, by hand, failed, or to be gone on with."""
         wanted = (Verdict.PENDING, Verdict.UNKNOWN, Verdict.BY_HAND, Verdict.FAILED)
         return [
             run
             for run in self.runs()
-            if run.state == "unfinished" or any(run.counts.get(v) for v in wanted)
+            # What was undone since is not gone on with.
+            if (run.state == "unfinished" and self.history.undone_by(run.run) is None)
+            or any(run.counts.get(v) for v in wanted)
         ]
 
     def _summary(self, run: str) -> RunSummary:

@@ -182,7 +182,8 @@ def _capsule(plan: Plan, connected: Connected) -> Iterator[Record]:
                     seen.add(record.ref)
                     yield record
             for follower in followers(connected, operations, refs):
-                if follower.record.ref not in seen:
+                # A row between two records is no record of its own.
+                if follower.record.ref not in seen and not follower.rule.between:
                     seen.add(follower.record.ref)
                     yield follower.record
 
@@ -213,12 +214,17 @@ def _load(
             ),
             None,
         )
-        if row is None:
-            failed += len(by_kind[kind])
-            why = why or f"{connected.profile.title} makes no {kind} by a call"
-            continue
         ids = {ref.id: new.id for ref, new in made.items()}
         ready = [_fitted(r, lookups.get(kind, ()), ids, crm) for r in by_kind[kind]]
+        if row is None:
+            for record in ready:
+                if id_ := simulator.load(account, kind, record.fields):
+                    old = RecordRef(source.crm, kind, record.ref.id)
+                    made[old] = RecordRef(crm, kind, id_)
+                else:
+                    failed += 1
+                    why = why or f"{connected.profile.title} makes no {kind} by a call"
+            continue
         ready = _without_conflicts(connected, ready)
         for part in batched(ready, row.batch):
             refs = frozenset(record.ref for record in part)
@@ -320,9 +326,10 @@ def _play(
         limit_share=None,
     )
     named = {
-        (loss.kind, what)
+        (loss.kind, name.strip())
         for loss in same.losses
         for what, _ in (*loss.differs, *(loss.later or ()))
+        for name in what.split(",")
     }
     # Of what goes along the plan itself says what need not come back.
     unpromised = {

@@ -36,7 +36,14 @@ def of_plan(bridge: Bridge, plan: Plan) -> Matter:
     # What goes along is named and counted in the plan; to read all of it would take as many calls
     # as the plan itself did.
     return Matter(
-        plan, lines, records, lambda refs: {}, _marks(bridge), datetime.now(UTC), notes=notes
+        plan,
+        lines,
+        records,
+        lambda refs: {},
+        _marks(bridge),
+        datetime.now(UTC),
+        notes=notes,
+        chinese=_chinese(bridge, plan),
     )
 
 
@@ -90,7 +97,19 @@ def of_run(bridge: Bridge, run: str) -> Matter:
         bridge.receipt(run),
         summary.started,
         summary.state,
+        chinese=_chinese(bridge, plan),
     )
+
+
+def _chinese(bridge: Bridge, plan: Plan) -> dict[str, str]:
+    """What the plugins of a plan's vendors say, in Chinese; one that is not there says nothing."""
+    found: dict[str, str] = {}
+    for vendor in {target.vendor for target in plan.targets.values()}:
+        try:
+            found.update(bridge.registry.adapter_class(vendor).profile.chinese)
+        except BridgeError:
+            continue
+    return found
 
 
 def _read(bridge: Bridge, refs: Sequence[RecordRef], notes: list[str]) -> dict[RecordRef, Record]:

@@ -119,6 +119,7 @@ def loss(found: Loss) -> dict[str, Any]:
         "guaranteed": found.guaranteed,
         "differs": told(found.differs),
         "later": None if found.later is None else told(found.later),
+        "along": found.along,
     }
 
 

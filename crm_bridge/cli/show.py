@@ -143,7 +143,8 @@ def receipt(voice: Voice, came: Receipt) -> None:
         f"{came.calls} call(s), {came.seconds:.1f} s"
     )
     if came.halted:
-        voice.say(f"it stopped early ({came.halted}); to go on: crm-bridge resume {came.run}")
+        more = "" if came.note else f"; to go on: crm-bridge resume {came.run}"
+        voice.say(f"it stopped early ({came.halted}){more}")
     if came.note:
         voice.say(shown(came.note, 1000))
     if odd:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crm_bridge.cli.show import BACK, COLOURS, EFFECTS, way
 from crm_bridge.cli.voice import Voice, shown
+from crm_bridge.engine.plan import touch_findings
+from crm_bridge.report.losses import SET, Together, together
 from crm_bridge.report.picture import ALONG, branches
 
 if TYPE_CHECKING:
@@ -19,8 +21,6 @@ COMES_BACK: Final = {
     False: "; do not come back",
     None: "; nobody says whether they come back",
 }
-SET: Final = "the vendor writes it itself"
-"""The reason of those losses that are told as one."""
 NAMED: Final = 8
 """Losses of one kind that are told one by one."""
 
@@ -45,7 +45,13 @@ def plan(voice: Voice, made: Plan, *, told: set[str] | None = None) -> None:
             root.add(Text(f"{settled} settled already: nothing is sent for them", "dim"))
         if made.operation.value != "restore":
             _losses(root, made.losses)
+        # Drawn above, each with its number.
+        drawn = {
+            one.summary for one in touch_findings(made.touches) if one.severity.value == "note"
+        }
         for found in made.findings:
+            if found.summary in drawn:
+                continue
             if told is not None and found.severity.value == "note":
                 if found.summary in told:
                     continue
@@ -150,19 +156,34 @@ def _losses(root: Any, losses: Sequence[Loss]) -> None:
     """By which way each kind would come back, and what would differ then."""
     from rich.text import Text
 
-    for loss in losses:
+    targets, along = together(losses)
+    for one, how in [
+        *((t, "brought back") for t in targets),
+        *((a, "what goes along") for a in along),
+    ]:
+        loss, kinds = one.first, ", ".join(f"{each.count} {each.kind}" for each in one.losses)
         days = "" if loss.days is None else f" for {loss.days} days"
         sure = "" if loss.days is None or loss.guaranteed else ", not guaranteed"
-        line = Text(f"brought back: {loss.count} {loss.kind} in {loss.crm}: ")
+        line = Text(f"{how}: {kinds} in {loss.crm}: ")
         line.append(f"{BACK[loss.undo]}{days}{sure}", "red" if loss.undo == "none" else "green")
         if loss.undo == "none":
             root.add(line)
             continue
-        _differs(line, "then", loss.differs)
-        if loss.later is not None:
-            line.append("\nafter that only made anew, and then:")
-            _differs(line, "", loss.later)
+        if loss.along:
+            _along(line, one)
+        else:
+            _differs(line, "then", one.own)
+            if one.later is not None:
+                line.append("\nafter that only made anew, and then:")
+                _differs(line, "", one.later)
         root.add(line)
+
+
+def _along(line: Text, one: Together) -> None:
+    if one.first.days is not None:
+        line.append("; after that " + ("nothing" if one.later is None else "only made anew"))
+    for what, why in dict.fromkeys((*one.own, *(one.later or ()))):
+        line.append(f"\n  {shown(what, 80)}: {shown(why, 300)}", "yellow")
 
 
 def _differs(line: Text, when: str, differs: Sequence[tuple[str, str]]) -> None:

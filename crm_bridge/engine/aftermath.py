@@ -96,8 +96,40 @@ class Aftermath:
             left = {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
             self._may_be_mended(item, ref, left, item.source)
             item.outcome = told(item.outcome, found.matters, found.named)
-        if last.row.support is not Support.REMADE:
+        if last.row.support is Support.REMADE:
+            self._made_back(items)
+        else:
             self._children_back(last, items)
+
+    def _made_back(self, items: Sequence[Item]) -> None:
+        """Hold what was made anew with its parent against what was kept as well."""
+        renamed = self._renames.of(
+            [c.source for i in items for c in i.made if c.source is not None]
+        )
+        for item in items:
+            differ = {}
+            for child in item.made:
+                if child.source is None or child.outcome is None or child.after is None:
+                    continue
+                ref = child.outcome.new_ref or child.ref
+                not_set = child.outcome.details.get("not_set", ())
+                found = compare(
+                    child.source, child.after, self._connected, renamed, not_set, Support.REMADE
+                )
+                if found.matters:
+                    differ[str(ref)] = found.matters
+                self._street.kinds.add(ref.kind)
+                left = {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
+                for differ_ in (found.matters, left):
+                    self._may_be_mended(item, ref, differ_, child.source)
+            if differ and item.outcome is not None:
+                item.outcome = with_problem(
+                    item.outcome,
+                    "followers",
+                    f"of what went along and was made anew, {len(differ)} differ "
+                    f"({_named(list(differ))}).",
+                    {"followers_differ": differ},
+                )
 
     def _children_back(self, last: Phase, items: Sequence[Item]) -> None:
         """Children that went along come back with their parent, where anybody promised it."""
@@ -199,20 +231,22 @@ class Aftermath:
         lookups = self._lookups({*own, *self._street.kinds})
         wanted: dict[tuple[str, str], RecordRef] = {}
         for _, ref, name, (told, id_) in untied:
-            kind = lookups.get((ref.kind, name), "")
-            kind = kind and (told or kind)
-            if kind and id_:
-                wanted[kind, id_] = RecordRef(crm, kind, self._renames.id_of(kind, id_))
+            kinds = lookups.get((ref.kind, name), [])
+            for kind in [told] if told and kinds else kinds:
+                if id_ and (told or self._may_be(kind, id_)):
+                    wanted[kind, id_] = RecordRef(crm, kind, self._renames.id_of(kind, id_))
         parents = self._read(sorted(set(wanted.values())))
         now = self._read(list(dict.fromkeys(ref for _, ref, _, _ in untied)))
         changes: dict[RecordRef, tuple[Item, dict[str, RecordRef]]] = {}
         for item, ref, name, (told, id_) in untied:
-            parent = wanted.get((told or lookups.get((ref.kind, name), ""), id_))
             record = now.get(ref)
-            if parent is None or record is None or not is_empty(record.fields.get(name)):
+            if record is None or not is_empty(record.fields.get(name)):
                 continue
-            if there(parents.get(parent)):
-                changes.setdefault(ref, (item, {}))[1][name] = parent
+            kinds = lookups.get((ref.kind, name), [])
+            for kind in [told] if told and kinds else kinds:
+                parent = wanted.get((kind, id_))
+                if parent is not None and there(parents.get(parent)):
+                    changes.setdefault(ref, (item, {}))[1][name] = parent
         todo = [
             (item, Change(ref, {n: r.id for n, r in leads.items()}, dict.fromkeys(leads), leads))
             for ref, (item, leads) in changes.items()
@@ -226,19 +260,32 @@ class Aftermath:
             item.outcome = item.plain
         now_at = {id(i): (i.plain.new_ref if i.plain else None) or i.ref for i in items}
         fresh = self._read(list(now_at.values()))
+        children = [c for i in items for c in i.made if c.outcome is not None]
+        again = self._read([c.outcome.new_ref or c.ref for c in children if c.outcome is not None])
         for item in items:
             item.after = fresh.get(now_at[id(item)], item.after)
+        for child in children:
+            assert child.outcome is not None
+            child.after = again.get(child.outcome.new_ref or child.ref, child.after)
         self._came_back(last, items)
         self._street.untied = []
 
-    def _lookups(self, kinds: Collection[str]) -> dict[tuple[str, str], str]:
-        """(kind, field) to the kind of the record that the field names, among what came back."""
-        return {
-            (rule.child, rule.via): kind
-            for kind in sorted(kinds)
-            for rule in self._connected.adapter.relations(kind)
-            if rule.via
-        }
+    def _may_be(self, kind: str, id_: str) -> bool:
+        """Whether an id can be one of this kind, where its spelling tells."""
+        try:
+            return bool(self._connected.adapter.spell_id(kind, id_))
+        except ValueError:
+            return False
+
+    def _lookups(self, kinds: Collection[str]) -> dict[tuple[str, str], list[str]]:
+        """(kind, field) to the kinds of the record that the field may name, among what came back."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for kind in sorted(kinds):
+            for rule in self._connected.adapter.relations(kind):
+                some = found.setdefault((rule.child, rule.via), [])
+                if rule.via and kind not in some:
+                    some.append(kind)
+        return found
 
     # --- a late look -------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ class Anew:
     def __init__(self, street: Street, history: History, renames: Renames) -> None:
         self._street, self._history, self._renames = street, history, renames
         self._connected: Connected = street.connected
+        self._roots: dict[RecordRef, Item] = {}
 
     def complete(self, last: Phase, items: Sequence[Item]) -> None:
         """Remember the new ids, make anew what had followed, and put links and ties back."""
@@ -43,7 +44,7 @@ class Anew:
         self._told_once(made)
         children = self._children(last, made)
         self._links([*made, *children])
-        self._ties(last.step.kind, made)
+        self._ties([*children, *made])
         fresh = read_each(
             self._connected,
             [i.outcome.new_ref for i in made if i.outcome is not None and i.outcome.new_ref],
@@ -108,7 +109,8 @@ class Anew:
             row = self._row(kind)
             if row is None:
                 for item, snapshot in missing:
-                    _lost(item, snapshot, "nothing makes it anew")
+                    # The table says so, and so did the loss statement.
+                    _named(item, f"{snapshot.record.ref} went along, and nothing makes it anew")
             elif missing:
                 made += self._make(last, row, missing)
         return made
@@ -157,6 +159,7 @@ class Anew:
         for item, snapshot in missing:
             child = Item(Target(snapshot.record.ref, ""), item.step, item.page)
             child.source = pointed(snapshot.record, renamed)
+            self._roots[child.ref] = item
             children.append(child)
         if not again:
             self._tried_before(kind, children)
@@ -178,6 +181,8 @@ class Anew:
         self._told_once(done)
         for (item, _), child in zip(missing, children, strict=True):
             assert child.outcome is not None
+            if child.outcome.new_ref is not None:
+                item.made.append(child)
             if twice := child.outcome.details.get("doubled"):
                 assert item.outcome is not None
                 told = f"{child.ref} went along and was made anew more than once: {twice[0]}."
@@ -236,6 +241,7 @@ class Anew:
             if (row := self._row(kind)) is not None and once:
                 made += self._make(last, row, list(once.values()), again=True)
         self._links(made)
+        self._ties(made)
         for item, _ in waiting:
             item.plain = item.outcome
         return [item for item, _ in waiting]
@@ -290,17 +296,24 @@ class Anew:
                 left.append((item, ref, link, why))
         return left
 
-    def _ties(self, kind: str, parents: Sequence[Item]) -> None:
-        """Records that stayed, and lost the tie to what is made anew, are tied to the new one."""
-        new = {i.ref.id: i for i in parents}
+    def _ties(self, made: Sequence[Item]) -> None:
+        """Records that stayed, and lost the tie to what is made anew, are tied to the new one.
+
+        Args:
+            made: Targets, and what had gone along with them: that may be named by such records as well.
+        """
+        new = {(i.ref.kind, i.ref.id): i for i in made}
+        kinds = {kind for kind, _ in new}
         ties: dict[RecordRef, tuple[Item, str]] = {}
-        for run in {i.target.source.partition(" ")[0] for i in parents if i.target.source}:
+        sources = [self._roots.get(i.ref, i).target.source for i in made]
+        for run in {source.partition(" ")[0] for source in sources if source}:
             for touch in self._history.plan(run).touches:
                 # What may have followed and is there all the same has lost its tie as well.
-                if touch.rule.kind != kind or touch.rule.effect is Effect.FOLLOWS:
+                rule = touch.rule
+                if rule.kind not in kinds or rule.between or rule.effect is Effect.FOLLOWS:
                     continue
                 for parent, ref in pairs(touch):
-                    item = new.get(parent)
+                    item = new.get((touch.rule.kind, parent))
                     if item is not None and not _linked(item, ref):
                         ties[ref] = (item, touch.rule.via)
         now = read_each(self._connected, list(ties))
@@ -314,10 +327,15 @@ class Anew:
                 and not is_away(self._connected, record)
                 and _untied(record.fields.get(via), item.ref.id)
             ):
+                if record.locked:
+                    root = self._roots.get(item.ref, item)
+                    _named(root, f"{ref} is locked, and so is not tied to it again")
+                    continue
                 expect = {via: record.fields.get(via)}
                 new_ref = item.outcome.new_ref
                 changes.append((item, Change(ref, {via: new_ref.id}, expect, {via: new_ref})))
-        for item, change, why in beside.update(self._street, changes, "tie"):
+        for one, change, why in beside.update(self._street, changes, "tie"):
+            item = self._roots.get(one.ref, one)
             assert item.outcome is not None
             item.outcome = with_problem(
                 item.outcome,
@@ -331,6 +349,12 @@ def _lost(item: Item, snapshot: Snapshot, why: str) -> None:
     item.outcome = with_problem(
         item.outcome, "followers", f"{snapshot.record.ref} went along and is not made anew: {why}."
     )
+
+
+def _named(item: Item, told: str) -> None:
+    """Tell what the loss statement had told beforehand: it is no surprise."""
+    assert item.outcome is not None
+    item.outcome = with_problem(item.outcome, "set_by_vendor", f"as the plan said: {told}.")
 
 
 def _linked(item: Item, ref: RecordRef) -> bool:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
+from itertools import islice
 from math import ceil
 from typing import Any
 
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.collecting import seldom_collecting
-from crm_bridge.engine.conditions import parse_all
 from crm_bridge.engine.connect import Accounts, versions_of
 from crm_bridge.engine.forecast import WEIGHED, children_back, dearer
 from crm_bridge.engine.history import History
-from crm_bridge.engine.holds import holds
+from crm_bridge.engine.holds import Bars, along, bars_of
 from crm_bridge.engine.impact import LISTED, TouchBook, Weight
-from crm_bridge.engine.inspect import meets
+from crm_bridge.engine.inspect import TAKEN_ALONG, followers
 from crm_bridge.engine.lanes import HELD, batched
 from crm_bridge.engine.parents import missing_parents
 from crm_bridge.engine.plan import (
@@ -32,6 +33,7 @@ from crm_bridge.engine.plan import (
     judge_restore,
     lasting,
     losses_of,
+    ordered,
     reads_of,
     settled_findings,
     step_findings,
@@ -41,9 +43,9 @@ from crm_bridge.engine.plan import (
 )
 from crm_bridge.engine.planfile import sealed, settled_of, settled_row, target_of, target_row
 from crm_bridge.engine.restore import Source, read_each, sources_of
-from crm_bridge.engine.select import Selection
+from crm_bridge.engine.select import Selection, mark_of
 from crm_bridge.engine.spool import Spool
-from crm_bridge.engine.ties import lookups_among, ties_of
+from crm_bridge.engine.ties import kinds_along, lookups_among, ties_of
 from crm_bridge.engine.work import dated, vendor_now
 from crm_bridge.errors import BridgeError
 from crm_bridge.model.abilities import Capability, Effect, Operation, Profile, Support
@@ -51,14 +53,16 @@ from crm_bridge.model.plans import (
     Finding,
     Lazy,
     Plan,
-    Protection,
     Scene,
     Severity,
     Target,
     TargetOrg,
+    Touch,
 )
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Outcome, Verdict, skipped
+
+_Tells = Callable[[RecordRef], bool]
 
 STRETCH = 1000
 """Records that are looked at together at the least while a plan is made; every lane has its share."""
@@ -134,15 +138,18 @@ class _Draft:
     book: TouchBook = field(default_factory=TouchBook)
     weight: Weight = field(default_factory=Weight)
     kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    lookups: dict[tuple[str, str], dict[str, list[str]]] = field(default_factory=dict)
+    lookups: dict[tuple[str, str], tuple[Mapping[str, Sequence[str]], _Tells]] = field(
+        default_factory=dict
+    )
     waiting: list[_Returning] = field(default_factory=list)
-    protect: dict[str, Protection] = field(default_factory=dict)
-    held: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
+    bars: dict[str, Bars] = field(default_factory=dict)
+    stays: dict[int, str] = field(default_factory=dict)
     looked: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
     some: dict[str, list[RecordRef]] = field(default_factory=dict)
     dearer: dict[str, int] = field(default_factory=dict)
     ways: dict[str, Callable[[str, State], Way | None]] = field(default_factory=dict)
+    orphans: dict[RecordRef, set[str]] = field(default_factory=dict)
 
     def read(self, connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
         """Read records of one kind, and count what that took."""
@@ -163,6 +170,8 @@ class _Draft:
         if outcome.verdict in (Verdict.BY_HAND, Verdict.PENDING, Verdict.FAILED) and rows:
             outcome = dated(outcome, rows[0], connected)
         self.settled.append(outcome)
+        if outcome.verdict is Verdict.SKIPPED and outcome.problem is not None:
+            self.stays[mark_of(outcome.ref)] = outcome.problem.code
         if outcome.problem is not None:
             count, refs, message = self.tally.get(
                 outcome.problem.code, (0, [], outcome.problem.message)
@@ -191,15 +200,28 @@ class _Draft:
         self.go(one.way, target)
 
     def coming(self, wanted: Collection[RecordRef]) -> set[RecordRef]:
-        """Which of these the plan brings back by now."""
-        kinds = {(ref.crm, ref.kind) for ref in wanted}
-        return {
+        """Which of these the plan brings back by now, as targets or along with them."""
+        # Beside each of them, what took it along where that is brought back.
+        roots: dict[RecordRef, set[RecordRef]] = {ref: {ref} for ref in wanted}
+        by_kind: dict[tuple[str, str], list[str]] = {}
+        for ref in wanted:
+            by_kind.setdefault((ref.crm, ref.kind), []).append(ref.id)
+        for (crm, kind), ids in by_kind.items():
+            org = self.accounts.connected(crm).account.org
+            for id_, traces in self.history().journal.traces(org, kind, ids).items():
+                taker = traces[0].parent
+                if taker is not None:
+                    roots[RecordRef(crm, kind, id_)].add(RecordRef(crm, taker.kind, taker.id))
+        asked = {root for some in roots.values() for root in some}
+        kinds = {(ref.crm, ref.kind) for ref in asked}
+        there = {
             target.ref
             for (crm, kind, _), targets in self.groups.items()
             if (crm, kind) in kinds
             for target in targets
-            if target.ref in wanted
+            if target.ref in asked
         }
+        return {ref for ref, some in roots.items() if not some.isdisjoint(there)}
 
     def say(self, finding: Finding) -> None:
         """Note a finding; the same one of another stretch is counted together with it."""
@@ -254,13 +276,14 @@ def make_plan(
     draft.book.listing = len(selection) <= LISTED
     for crm in selection.crms:
         connected = accounts.connected(crm)
-        draft.protect[crm] = _protection(connected)
+        draft.bars[crm] = bars_of(draft.history().journal, connected)
         draft.ways[crm] = cache(partial(way, connected.profile, wish.operation))
         draft.kinds[crm] = tuple(selection.of(crm))
         if _beyond_today(draft, connected, selection.of(crm)):
             continue
-        for refs in selection.of(crm).values():
-            for part in batched(refs, _stretch(connected)):
+        # What stays by itself keeps its parents, so it is looked at before them.
+        for kind in _children_first(connected, draft.kinds[crm]):
+            for part in batched(selection.of(crm)[kind], _stretch(connected)):
                 _inspect(draft, connected, part)
         draft.book.finish(connected)
     _loosened(draft)
@@ -379,15 +402,6 @@ def _reads(count: int, profile: Profile) -> int:
     return ceil(count / max(1, profile.read_batch)) * profile.read_calls
 
 
-def _protection(connected: Connected) -> Protection:
-    protect = connected.settings.protect
-    today = connected.account.now.date()
-    return Protection(
-        tuple(connected.adapter.spell_kind(kind) for kind in protect.get("kinds", ())),
-        parse_all(protect.get("where", ()), today),
-    )
-
-
 def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> None:
     """Look at records of one kind, and give each its way or its verdict."""
     operation, profile = draft.wish.operation, connected.profile
@@ -398,12 +412,9 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
     known = _known(draft, connected, hidden)
     records = [found[ref] for ref in refs]
     settled = _prechecked(draft, connected, operation, records)
-    if connected.crm not in draft.held:
-        draft.held[connected.crm] = holds(draft.history().journal, connected.account.org)
-    held = draft.held[connected.crm]
     going: dict[tuple[Capability, ...], list[tuple[Record, Way]]] = {}
     for record in records:
-        verdict = _judged(draft, connected, record, held, known.get(record.ref.id))
+        verdict = _judged(draft, connected, record, known.get(record.ref.id))
         if isinstance(verdict, Outcome):
             # What is gone by a merge was not deleted before: its adapter knows better.
             if verdict.verdict is Verdict.FAILED or (
@@ -416,6 +427,8 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
     for rows, some in going.items():
         operations = {row.operation for row in rows}
         blockers = draft.book.blockers(connected, operations, [r.ref for r, _ in some])
+        free = [r.ref for r, _ in some if r.ref not in settled and r.ref.id not in blockers]
+        barred = _barred(draft, connected, operations, free)
         gone: list[RecordRef] = []
         lookups = _lookups(draft, connected, some[0][0].ref.kind, operations)
         for record, chosen in some:
@@ -423,21 +436,83 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
             outcome = settled.get(ref)
             if outcome is None and (by := blockers.get(ref.id)) is not None:
                 outcome = skipped(ref, "blocked", f"{by} hangs on it and keeps it from going.")
+            if outcome is None and (bar := barred.get(ref)) is not None:
+                outcome = skipped(ref, *bar)
             if outcome is not None:
                 draft.settle(connected, outcome)
                 continue
-            ties = () if lookups is None else ties_of(record, lookups, draft.book.selected)
+            ties = () if lookups is None else ties_of(record, *lookups)
             print_ = record.fingerprint(profile.vendor_set)
             draft.go(chosen, Target(ref, print_, chosen.evidence, ties=ties))
             draft.weight.add(record, profile.measures)
             gone.append(ref)
         draft.book.reach(connected, operations, gone)
+        if lasting(rows[-1], profile, refs[0].kind):
+            _orphans(draft, connected, [record for record, _ in some if record.ref in set(gone)])
+
+
+def _barred(
+    draft: _Draft,
+    connected: Connected,
+    operations: Collection[Operation],
+    refs: Sequence[RecordRef],
+) -> dict[RecordRef, tuple[str, str]]:
+    """Targets that would take along what is out of reach, or a target that stays; each with why."""
+    bars, found = draft.bars[connected.crm], dict[RecordRef, tuple[str, str]]()
+    if not refs or not (bars or draft.stays):
+        return found
+
+    def aside(record: Record, root: RecordRef) -> None:
+        if (code := draft.stays.get(mark_of(record.ref))) is not None:
+            told = f"{record.ref} would go along with it, and is left alone: {code}."
+            found.setdefault(root, ("blocked", told))
+
+    for one in followers(connected, operations, refs, draft.book.selected, aside):
+        if (bar := bars.of(one.record)) is not None:
+            found.setdefault(one.root, along(one.record, bar))
+    return found
+
+
+def _children_first(connected: Connected, kinds: Sequence[str]) -> list[str]:
+    """Kinds so that what goes along with another kind comes before it."""
+    rules = [r for kind in kinds for r in connected.adapter.relations(kind)]
+    return ordered(kinds, [r for r in rules if r.effect in TAKEN_ALONG], Operation.RESTORE)[::-1]
+
+
+def _orphans(draft: _Draft, connected: Connected, records: Sequence[Record]) -> None:
+    """Targets that only a remake brings back, and that name what is away already: it cannot name that."""
+    missing = missing_parents(connected, draft.history().journal, records, {})
+    for ref, mine in missing.items():
+        fields = {name for name, other in mine.items() if not draft.book.selected(other)}
+        if fields:
+            draft.orphans[ref] = fields
+
+
+def _orphaned(draft: _Draft) -> dict[tuple[str, str], tuple[int, set[str], list[RecordRef]]]:
+    """Orphans by crm and kind; what names an orphan is one too, since that is not made anew before it."""
+    new = set(draft.orphans)
+    while new:
+        named, new = new, set()
+        for (crm, kind, rows), targets in draft.groups.items():
+            if not lasting(rows[-1], draft.accounts.connected(crm).profile, kind):
+                continue
+            for target in targets:
+                ties = {tie.field for tie in target.ties if tie.field and tie.other in named}
+                if ties and target.ref not in draft.orphans:
+                    new.add(target.ref)
+                if ties:
+                    draft.orphans.setdefault(target.ref, set()).update(ties)
+    found: dict[tuple[str, str], tuple[int, set[str], list[RecordRef]]] = {}
+    for ref, names in draft.orphans.items():
+        count, known, refs = found.get((ref.crm, ref.kind), (0, set(), []))
+        found[ref.crm, ref.kind] = (count + 1, known | names, [*refs, ref][:_LISTED])
+    return found
 
 
 def _lookups(
     draft: _Draft, connected: Connected, kind: str, operations: Collection[Operation]
-) -> Mapping[str, Sequence[str]] | None:
-    """Lookups between this kind and other targets that the run itself may cut; None where it cuts none."""
+) -> tuple[Mapping[str, Sequence[str]], _Tells, _Tells] | None:
+    """Lookups of this kind to what the run takes, which it may cut itself; None where it cuts none."""
     native = any(
         row.support is Support.NATIVE
         for operation in operations
@@ -445,26 +520,28 @@ def _lookups(
     )
     if not native:
         return None
-    key = (connected.crm, kind)
+    key, own = (connected.crm, kind), draft.kinds[connected.crm]
     if key not in draft.lookups:
-        draft.lookups[key] = lookups_among(connected, kind, draft.kinds[connected.crm], operations)
-    return draft.lookups[key]
+        along = kinds_along(connected, own, operations)
+        known = lookups_among(connected, kind, {*own, *along}, operations)
+        grammar = re.compile(connected.profile.id_grammar)
+        draft.lookups[key] = (
+            known,
+            lambda ref: ref.kind in along and grammar.fullmatch(ref.id) is not None,
+        )
+    lookups, goes_along = draft.lookups[key]
+    return lookups, draft.book.selected, goes_along
 
 
 def _judged(
     draft: _Draft,
     connected: Connected,
     record: Record,
-    held: Mapping[tuple[str, str], str],
     known: Known | None,
 ) -> Way | Outcome:
     """Which way a record goes, or why it goes none."""
-    why = _protected(draft.protect[connected.crm], record)
-    if why is not None:
-        return skipped(record.ref, "protected", why)
-    why = held.get((record.ref.kind, record.ref.id))
-    if why is not None:
-        return skipped(record.ref, "held", why)
+    if (bar := draft.bars[connected.crm].of(record)) is not None:
+        return skipped(record.ref, *bar)
     ways = draft.ways[connected.crm]
     return judge(draft.wish.operation, record, connected.profile, known, ways)
 
@@ -513,17 +590,6 @@ def _both(first: Outcome, second: Outcome) -> Outcome:
     else:
         details.pop("fields", None)
     return dataclasses.replace(first, problem=problem, details=details)
-
-
-def _protected(protection: Protection, record: Record) -> str | None:
-    if record.ref.kind in protection.kinds:
-        return f"{record.ref.kind} are out of reach in the settings."
-    for condition in protection.where:
-        if meets(record, condition):
-            return (
-                f"the settings protect what has {condition.field} {condition.op} {condition.value}."
-            )
-    return None
 
 
 def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Source]) -> None:
@@ -594,7 +660,13 @@ def _stragglers(draft: _Draft, connected: Connected, there: Sequence[Source]) ->
     for run, some in by_run.items():
         known = {source.ref: source.known for source in some}
         along = journal.followers(run, list(known))
-        children = [(parent, s.record) for parent, kept in along.items() for s in kept]
+        # What only may have followed stayed, for all we know; then somebody else took it.
+        children = [
+            (parent, s.record)
+            for parent, kept in along.items()
+            for s in kept
+            if s.effect == Effect.FOLLOWS
+        ]
         now = read_each(connected, [record.ref for _, record in children])
         left: dict[str, dict[RecordRef, Source]] = {}
         for parent, record in children:
@@ -609,11 +681,13 @@ def _stragglers(draft: _Draft, connected: Connected, there: Sequence[Source]) ->
             left.setdefault(ref.kind, {})[ref] = Source(ref, record, then)
         for kind, sources in left.items():
             traces = journal.traces(org, kind, [ref.id for ref in sources])
-            # What was a target of that run as well is brought back as such.
+            # What was a target of that run as well is brought back as such, and what a later run
+            # took is not this one's.
             alone = [
                 source
                 for ref, source in sources.items()
-                if all(t.parent is not None for t in traces.get(ref.id, ()) if t.run == run)
+                if (mine := traces.get(ref.id)) and mine[0].run == run
+                if all(trace.parent is not None for trace in mine if trace.run == run)
             ]
             if alone:
                 _inspect_restore(draft, connected, alone)
@@ -740,6 +814,7 @@ def _finish(
     returning = children_back(draft.runs, draft.some, accounts, profiles, draft.history)
     for crm, looks in (*returning.items(), *draft.dearer.items()):
         kept[crm] = kept.get(crm, 0) + looks
+    orphans = _orphaned(draft)
     counts = counts_of(steps, len(draft.settled), profiles, kept, draft.looked)
     now = datetime.now(UTC)
     plan = Plan(
@@ -761,6 +836,8 @@ def _finish(
             *settled_findings(draft.tally, counts.records),
             *step_findings(steps, profiles),
             *touch_findings(touches),
+            *_orphan_findings(orphans),
+            *_untied_findings(draft, touches),
         ),
         settled=draft.settled,
         counts=counts,
@@ -770,7 +847,12 @@ def _finish(
             if not any(other.after == number for other in steps)
         ),
         confirm=None if wish.operation is Operation.RESTORE else confirm_text(steps, profiles),
-        losses=losses_of(steps, profiles),
+        losses=losses_of(
+            steps,
+            profiles,
+            touches,
+            {key: (count, tuple(sorted(names))) for key, (count, names, _) in orphans.items()},
+        ),
         sums=draft.weight.told(),
         options={
             **wish.told,
@@ -782,7 +864,7 @@ def _finish(
     scene = Scene(
         accounts={crm: one.account for crm, one in connected.items()},
         totals=_totals(plan, connected),
-        protect=draft.protect,
+        protect={crm: bars.protection for crm, bars in draft.bars.items()},
         limits={
             **wish.limits,
             **{f"reserve {crm}": one.settings.reserve for crm, one in connected.items()},
@@ -792,6 +874,43 @@ def _finish(
     )
     more = [finding for some in review(plan=plan, scene=scene) or () for finding in some or ()]
     return sealed(dataclasses.replace(plan, findings=_sorted([*plan.findings, *more])))
+
+
+def _untied_findings(draft: _Draft, touches: Iterable[Touch]) -> Iterator[Finding]:
+    """What is out of reach and stays, but loses a tie to what goes."""
+    for touch in touches:
+        bars, rule = draft.bars.get(touch.crm), touch.rule
+        if not bars or rule.effect is not Effect.DETACHES:
+            continue
+        refs: tuple[RecordRef, ...] = tuple(
+            islice((ref for ref in touch.refs if (ref.kind, ref.id) in bars.held), _LISTED)
+        )
+        count = touch.count if rule.child in bars.protection.kinds else len(refs)
+        if count != 0:
+            yield Finding(
+                Severity.WARNING,
+                "protected",
+                f"{'some' if count is None else count} {rule.child} that are out of reach stay, and "
+                f"lose their tie by {rule.via}.",
+                "They name records that this plan takes.",
+                count,
+                refs,
+            )
+
+
+def _orphan_findings(
+    orphans: Mapping[tuple[str, str], tuple[int, Collection[str], Sequence[RecordRef]]],
+) -> Iterator[Finding]:
+    for (_, kind), (count, names, refs) in orphans.items():
+        yield Finding(
+            Severity.WARNING,
+            "not_captured",
+            f"{count} {kind} name a record that is away already, in {', '.join(sorted(names))}.",
+            "Made anew they cannot name it: a restore leaves them out, unless --on-conflict null "
+            "leaves that empty.",
+            count,
+            tuple(refs),
+        )
 
 
 def _kinds(draft: _Draft, crm: str) -> list[str]:

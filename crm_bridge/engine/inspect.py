@@ -56,6 +56,7 @@ def followers(
     operations: Collection[Operation],
     parents: Sequence[RecordRef],
     left_out: Callable[[RecordRef], bool] = lambda ref: False,
+    aside: Callable[[Record, RecordRef], None] = lambda record, root: None,
 ) -> Iterator[Follower]:
     """Everything that goes along with these records of one kind, each once, to any depth.
 
@@ -64,6 +65,7 @@ def followers(
         operations: What is done to the parents.
         parents: Records of one kind.
         left_out: Tells refs that are not to be followed, since they are targets themselves.
+        aside: Is told each of those, and the target that it hangs on.
 
     Raises:
         BridgeError: A call went wrong.
@@ -94,7 +96,11 @@ def followers(
                 raise contained(children, connected.crm)
             theirs = Parents(batch)
             for child in children:
-                if child.ref in seen or child.ref in level or left_out(child.ref):
+                if child.ref in seen or child.ref in level:
+                    continue
+                if left_out(child.ref):
+                    above = theirs.of(child, rule)
+                    aside(child, level.get(above, above))
                     continue
                 seen.add(child.ref)
                 parent = theirs.of(child, rule)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
 from crm_bridge.engine.ahead import Seen
+from crm_bridge.engine.holds import Bars, along
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.ties import as_planned, mended
 from crm_bridge.engine.verify import done_and_undone, written_since
@@ -29,6 +30,7 @@ def keep(
     journal: Journal,
     announced: Callable[[RecordRef], bool],
     tried: Mapping[RecordRef, Outcome | None],
+    bars: Bars,
     taken: Collection[RecordRef] = (),
     seen: Seen | None = None,
 ) -> None:
@@ -44,6 +46,7 @@ def keep(
         announced: Tells what the plan's touches and targets name; a child beyond them is a
             conflict.
         tried: Items that an earlier part of this run may have sent already, with what was known then.
+        bars: What is out of reach by now, whatever the plan knew.
         taken: Records that this run took along already, as somebody's followers.
         seen: What a look ahead read of them while it is fresh; None to read them now.
 
@@ -55,14 +58,20 @@ def keep(
     now = connected.read_surely(refs) if seen is None else seen.records
     made = _made_before(items, connected, phases, journal)
     kept_before = journal.snapshots(run, [ref for ref in refs if ref in tried]) if tried else {}
+    restoring = plan.operation is Operation.RESTORE
     for item in items:
         item.before = now[item.ref]
         item.whole = _whole(item, item.before, connected, journal, run)
         item.outcome = _judge(item, item.before, connected, phases, tried, taken, made, kept_before)
+        # What was sent before is settled as it is; a restore takes nothing away.
+        if item.outcome is None and item.ref not in tried and not restoring:
+            bar = bars.of(item.before)
+            item.outcome = skipped(item.ref, *bar) if bar is not None else None
     _write_down(items, run, connected, journal, tried)
     going = [item for item in items if item.outcome is None]
-    if plan.operation is not Operation.RESTORE:
+    if not restoring:
         _with_followers(going, connected, phases, announced, seen)
+        _barred(going, bars, tried)
         _made_whole(going, journal, run)
         _as_kept_before(going, connected, journal)
     pages: dict[tuple[int, int], list[Snapshot]] = {}
@@ -72,7 +81,7 @@ def keep(
         assert item.before is not None
         kept = pages.setdefault((item.step, item.page), [])
         kept.append(Snapshot(item.whole or item.before))
-        if plan.operation is not Operation.RESTORE:
+        if not restoring:
             kept += item.followers
     for step in sorted({step for step, _ in pages}):
         some = {page: kept for (one, page), kept in pages.items() if one == step}
@@ -306,6 +315,17 @@ def _with_followers(
                 "changed",
                 f"{gained[0]} hangs on it now, which the plan did not announce.",
             )
+
+
+def _barred(going: Sequence[Item], bars: Bars, tried: Mapping[RecordRef, Outcome | None]) -> None:
+    """Leave out what would take along a record that is out of reach."""
+    for item in going if bars else ():
+        if item.outcome is not None or item.ref in tried:
+            continue
+        for snapshot in item.followers:
+            if (bar := bars.of(snapshot.record)) is not None:
+                item.outcome = skipped(item.ref, *along(snapshot.record, bar))
+                break
 
 
 def _made_whole(going: Sequence[Item], journal: Journal, run: str) -> None:

@@ -256,6 +256,9 @@ def judge_restore(
         settled = _marks_moved(taken, profile, on_conflict)
         if settled is not None or state is State.LIVE:
             return settled or Outcome(ref, Verdict.ALREADY, State.LIVE, "read_back")
+    if taken.before is not None and state is taken.before.state and not record.unreadable:
+        # Marked or void before that run took it: it is back, and its mark is not that run's.
+        return Outcome(ref, Verdict.ALREADY, state, "read_back")
     if known is not None and known.capability is not None and known.capability.erases:
         return dataclasses.replace(
             skipped(ref, "erased", f"run {known.run} erased it for good; it is not made anew."),
@@ -506,8 +509,8 @@ _TOLD: Final[Mapping[str, tuple[str, str]]] = {
     "in_bin": ("missing", "are in the bin already"),
     "locked": ("blocked", "are locked"),
     "blocked": ("blocked", "are blocked"),
-    "protected": ("protected", "are protected"),
-    "held": ("protected", "are held"),
+    "protected": ("protected", "are protected, or take along what is"),
+    "held": ("protected", "are held, or take along what is"),
     "pending": ("vendor_note", "wait for an approval or a job"),
     "changed": ("moved", "were changed by somebody else since"),
     "merged": ("moved", "were merged into others"),
@@ -594,9 +597,22 @@ def step_findings(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> Ite
             )
 
 
-def losses_of(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> tuple[Loss, ...]:
-    """The loss statement: by which way each step's records come back, and what differs then."""
+def losses_of(
+    steps: Sequence[Step],
+    profiles: Mapping[str, Profile],
+    touches: Sequence[Touch] = (),
+    orphans: Mapping[tuple[str, str], tuple[int, Sequence[str]]] | None = None,
+) -> tuple[Loss, ...]:
+    """The loss statement: by which way records come back, and what differs then.
+
+    Args:
+        steps: The steps, each with its way back.
+        profiles: Each crm's table.
+        touches: What goes along with their records, and comes back with them or not.
+        orphans: By crm and kind, how many targets name what is away already, and in which fields.
+    """
     told: list[Loss] = []
+    backs: dict[tuple[str, str], tuple[Capability, Capability]] = {}
     for number, step in enumerate(steps):
         if any(other.after == number for other in steps):
             continue
@@ -609,6 +625,7 @@ def losses_of(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> tuple[L
                 told.append(Loss(step.crm, step.kind, len(step.targets), "none", None, False))
                 continue
             back, window = found, row.window
+            backs.setdefault((step.crm, step.kind), (row, back))
         undo = undo_of(back)
         days = window.days if undo in (Undo.SAME_ID, Undo.BY_HAND) else None
         later = None
@@ -618,6 +635,11 @@ def losses_of(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> tuple[L
             and any(r.support is Support.REMADE for r in profile.rows(Operation.RESTORE, step.kind))
         ):
             later = _differs(profile, step.kind, Support.REMADE, row.operation)
+        differs = _differs(profile, step.kind, back.support, row.operation)
+        if known := (orphans or {}).get((step.crm, step.kind)):
+            count, names = known
+            why = f"{count} of them name what is away already: left out, or made without it"
+            differs = (*differs, *((name, why) for name in names))
         told.append(
             Loss(
                 step.crm,
@@ -626,11 +648,66 @@ def losses_of(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> tuple[L
                 undo.value,
                 days,
                 window.guaranteed,
-                _differs(profile, step.kind, back.support, row.operation),
+                differs,
                 later,
             )
         )
-    return tuple(told)
+    return (*told, *_losses_along(touches, profiles, backs))
+
+
+def _losses_along(
+    touches: Sequence[Touch],
+    profiles: Mapping[str, Profile],
+    backs: Mapping[tuple[str, str], tuple[Capability, Capability]],
+) -> list[Loss]:
+    """The same for what goes along: it comes back with its parent where anybody brings it, or is made anew.
+
+    Args:
+        touches: What the targets reach, those nearer to them first.
+        profiles: Each crm's table.
+        backs: By crm and kind, the row that takes a target and the one that brings it back.
+    """
+    ways, found = dict(backs), dict[tuple[str, str], Loss]()
+    for touch in touches:
+        rule, key = touch.rule, (touch.crm, touch.rule.child)
+        if rule.effect not in (Effect.FOLLOWS, Effect.MAY_FOLLOW) or touch.count == 0:
+            continue
+        if (above := ways.get((touch.crm, rule.kind))) is None:
+            continue
+        ways.setdefault(key, above)
+        row, back = above
+        profile, undo = profiles[touch.crm], undo_of(back)
+        anew = any(r.support is Support.REMADE for r in profile.rows(Operation.RESTORE, rule.child))
+        again = _differs(profile, rule.child, Support.REMADE, row.operation) if anew else None
+        # Inside the window nothing makes it anew, so what nobody brings back stays away.
+        by_itself = undo in (Undo.SAME_ID, Undo.BY_HAND) and rule.comes_back is not False
+        within = _differs(profile, rule.child, back.support, row.operation) if by_itself else again
+        if by_itself:
+            word, days = undo.value, row.window.days
+        else:
+            word, days = (Undo.NEW_ID if anew else Undo.NONE).value, None
+        loss = Loss(
+            touch.crm,
+            rule.child,
+            touch.count or 0,
+            word,
+            days,
+            row.window.guaranteed and by_itself and rule.comes_back is True,
+            within or (),
+            again if by_itself and row.window.days is not None else None,
+            along=True,
+        )
+        before = found.get(key)
+        if before is not None:
+            # Reached in two ways, it is as safe as the worse of them.
+            worst = max(before, loss, key=lambda one: _WORSE.index(one.undo))
+            loss = dataclasses.replace(worst, count=before.count + loss.count)
+        found[key] = loss
+    return list(found.values())
+
+
+_WORSE: Final = ("same_id", "by_hand", "new_id", "none")
+"""Ways back, the best first."""
 
 
 def _differs(
@@ -641,6 +718,9 @@ def _differs(
         named.insert(0, ("id", "a record that is made anew has a new one"))
         named.append(
             ("ties of locked records", "what is locked is not written, so it stays untied")
+        )
+        named.append(
+            ("lookups to what is not there then", "a restore asks by --on-conflict what to do")
         )
     named += [(one.what, one.why) for one in profile.losses_of(kind, support, operation)]
     return tuple(dict(named).items())

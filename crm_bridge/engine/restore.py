@@ -16,7 +16,7 @@ from crm_bridge.engine.select import Selection
 from crm_bridge.engine.verify import Renamed, differences
 from crm_bridge.errors import BridgeError, SettingsError
 from crm_bridge.journal.store import Journal
-from crm_bridge.model.abilities import Operation, Support
+from crm_bridge.model.abilities import Operation, Profile, Support
 from crm_bridge.model.plans import PAGE
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Verdict
@@ -224,9 +224,22 @@ def compare(
         for what in loss.what.split(",")
     }
     for name in list(matter):
-        if name in not_set or name in losses:
+        anew = support is Support.REMADE and _rows_alike(matter[name], connected.profile)
+        if name in not_set or name in losses or anew:
             named[name] = matter.pop(name)
     return Comparison(matter, named)
+
+
+def _rows_alike(pair: Sequence[Any], profile: Profile) -> bool:
+    """Whether rows within two records hold the same, but for the ids and stamps that made them anew."""
+    own = {"id", *profile.vendor_set}
+    told = []
+    for value in pair:
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+            return False
+        told.append([{k: v for k, v in row.items() if k not in own} for row in value])
+    # A row that is nothing but its id names a record.
+    return all(told[0]) and told[0] == told[1]
 
 
 def pointed(record: Record, renamed: Renamed) -> Record:

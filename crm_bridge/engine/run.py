@@ -18,6 +18,7 @@ from crm_bridge.engine.collecting import seldom_collecting
 from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.enter import enter
 from crm_bridge.engine.history import SETTLED, History, moment
+from crm_bridge.engine.holds import Bars, bars_of
 from crm_bridge.engine.keep import keep, restore_sources
 from crm_bridge.engine.lanes import HELD, Lanes, batched
 from crm_bridge.engine.leftover import (
@@ -137,6 +138,7 @@ class Run:
         self._tally = _Tally()
         self._read_at = 0.0
         self._announced: set[int] | None = None
+        self._bars: dict[str, Bars] = {}
         self._halted: str | None = None
         self._opened = False
         self._torn: list[tuple[Street, int, list[Phase]]] = []
@@ -415,6 +417,7 @@ class Run:
                     journal=self.journal,
                     announced=self._is_announced,
                     tried=doubt,
+                    bars=self._bars_of(street),
                     taken=self._taken(street, items),
                     seen=seen,
                 )
@@ -557,6 +560,13 @@ class Run:
         self._verdicts(street, number, {page: list(rows.values())})
 
     # --- small things ------------------------------------------------------------------------------
+
+    def _bars_of(self, street: Street) -> Bars:
+        """What is out of reach in an account, as this run found it."""
+        crm = street.connected.crm
+        if crm not in self._bars:
+            self._bars[crm] = bars_of(self.journal, street.connected)
+        return self._bars[crm]
 
     def _is_announced(self, ref: RecordRef) -> bool:
         if self._announced is None:

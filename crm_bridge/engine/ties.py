@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from crm_bridge.engine.accounts import Connected
-from crm_bridge.engine.inspect import flat, rules_for
+from crm_bridge.engine.inspect import TAKEN_ALONG, flat, rules_for
 from crm_bridge.journal.store import Journal
 from crm_bridge.model.abilities import Operation
 from crm_bridge.model.plans import Target, Tie
@@ -29,18 +29,50 @@ def lookups_among(
     return found
 
 
+def kinds_along(
+    connected: Connected, kinds: Collection[str], operations: Collection[Operation]
+) -> frozenset[str]:
+    """The kinds that go along with records of these kinds, or may, to any depth."""
+    found, level = set[str](), set(kinds)
+    while level:
+        below = {
+            rule.child
+            for kind in level
+            for rule in rules_for(connected, kind, operations)
+            if rule.effect in TAKEN_ALONG
+        }
+        level = below - found
+        found |= below
+    return frozenset(found)
+
+
 def ties_of(
-    record: Record, lookups: Mapping[str, Sequence[str]], selected: Callable[[RecordRef], bool]
+    record: Record,
+    lookups: Mapping[str, Sequence[str]],
+    selected: Callable[[RecordRef], bool],
+    along: Callable[[RecordRef], bool] = lambda ref: False,
 ) -> tuple[Tie, ...]:
-    """The ties of a record to other targets of the plan."""
+    """The ties of a record to what the plan takes.
+
+    Args:
+        record: A target.
+        lookups: Its fields that name records, each with their kinds.
+        selected: Tells the plan's targets.
+        along: Tells what may go along with them; what does, is not known yet.
+    """
     if not lookups and not record.links:
         return ()
     crm, found = record.ref.crm, list[Tie]()
     for name, kinds in lookups.items():
         value = record.fields.get(name)
         for one in flat(value):
-            named = (_ref(crm, kind, one) for kind in kinds)
-            found += [Tie(ref, name, value) for ref in named if ref is not None and selected(ref)]
+            named = [ref for kind in kinds if (ref := _ref(crm, kind, one)) is not None]
+            # What leads to a target leads nowhere else; a link tells the kind as well.
+            some = [ref for ref in named if selected(ref)]
+            if not some and not isinstance(value, list):
+                told = {link.other for link in record.links if link.name == name}
+                some = [ref for ref in named if along(ref) and (not told or ref in told)]
+            found += [Tie(ref, name, value) for ref in some]
     found += [
         Tie(link.other, "", [link.name, link.label])
         for link in record.links
@@ -76,15 +108,18 @@ def as_planned(
         org: The account's own name.
     """
     fields, links = dict(record.fields), list(record.links)
-    cut: dict[str, set[str]] = {}
+    cut: dict[tuple[str, str], set[str]] = {}
     for tie in target.ties:
-        if tie.field and (is_empty(fields.get(tie.field)) or isinstance(tie.was, list)):
+        if tie.field and tie.other.id in flat(record.fields.get(tie.field)):
+            continue
+        if tie.field and (is_empty(record.fields.get(tie.field)) or isinstance(tie.was, list)):
             fields[tie.field] = tie.was
         elif not tie.field and (link := Link(tie.was[0], tie.other, tie.was[1])) not in links:
             links.append(link)
         else:
             continue
-        cut.setdefault(tie.other.kind, set()).add(tie.other.id)
+        # A lookup may lead to one of several kinds, and only the id tells the record.
+        cut.setdefault((tie.field, tie.other.id), set()).add(tie.other.kind)
     whole = dataclasses.replace(record, fields=fields, links=tuple(links))
     if not cut or whole.fingerprint(vendor_set) != target.fingerprint:
         return None
@@ -106,7 +141,13 @@ def mended(record: Record, before: Record) -> Record:
     )
 
 
-def _ours(cut: Mapping[str, set[str]], journal: Journal, run: str, org: str) -> Iterator[bool]:
-    for kind, ids in cut.items():
-        traces = journal.traces(org, kind, ids)
-        yield from (any(trace.run == run for trace in traces.get(id_, ())) for id_ in ids)
+def _ours(
+    cut: Mapping[tuple[str, str], set[str]], journal: Journal, run: str, org: str
+) -> Iterator[bool]:
+    """Of each record that was cut off, whether this run took it, or took it along."""
+    for (_, id_), kinds in cut.items():
+        yield any(
+            trace.run == run
+            for kind in kinds
+            for trace in journal.traces(org, kind, [id_]).get(id_, ())
+        )

@@ -55,6 +55,7 @@ class Item:
         asked: The phase that an earlier part of this run intended last; -1 for none.
         told_done: Whether the vendor said to that earlier part, last of all, that it was done.
         turned_away: Whether that earlier part was told, last of all, that its whole call was.
+        made: What had gone along with it and was made anew with it.
     """
 
     target: Target
@@ -81,6 +82,7 @@ class Item:
     asked: int = -1
     told_done: bool = False
     turned_away: bool = False
+    made: list[Item] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ref = self.target.ref
@@ -261,7 +263,8 @@ def with_problem(
 ) -> Outcome:
     """The same verdict with something to tell."""
     merged = {**outcome.details, **(details or {})}
-    if outcome.problem is not None and outcome.problem.code not in ("set_by_vendor",):
-        message = f"{outcome.problem.message} {message}"
-        code = outcome.problem.code
+    before = outcome.problem
+    # What was named beforehand gives way to what was not.
+    if before is not None and (before.code != "set_by_vendor" or before.code == code):
+        message, code = f"{before.message} {message}", before.code
     return dataclasses.replace(outcome, problem=Problem(code, message), details=merged)

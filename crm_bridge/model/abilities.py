@@ -107,6 +107,8 @@ class CascadeRule:
         operation: The operation that has this effect; None for any that takes the parent away.
         source: Where this is known from.
         note: What a person should know.
+        between: Whether the child is only a row that ties two records: its ends make it anew, and
+            nobody writes it.
     """
 
     kind: str
@@ -117,6 +119,7 @@ class CascadeRule:
     operation: Operation | None = None
     source: str = ""
     note: str = ""
+    between: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,8 @@ class Profile:
         measures: What a record is worth, for the sums in a plan.
         losses: What is not as it was after a way back, named before anything is touched.
         notes: Findings that every plan of this vendor should carry, as (code, text).
+        chinese: What this table and its adapter say to people, in Chinese; `{}` stands for what
+            changes.
         source: Where rates and names are known from.
     """
 
@@ -293,6 +298,7 @@ class Profile:
     measures: tuple[Measure, ...] = ()
     losses: tuple[LossRule, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
+    chinese: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
     def rows(self, operation: Operation, kind: str) -> tuple[Capability, ...]:

@@ -130,7 +130,7 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """By which way records of a step would come back, and what would not be as it was.
+    """By which way records of one kind would come back, and what would not be as it was.
 
     Attributes:
         crm: The account.
@@ -141,6 +141,7 @@ class Loss:
         guaranteed: Whether the vendor promises it.
         differs: Field or thing, and why it would differ.
         later: The same for the way that is left when that one is over; None where none is.
+        along: Whether they are no targets, and go along with others.
     """
 
     crm: str
@@ -151,6 +152,7 @@ class Loss:
     guaranteed: bool
     differs: tuple[tuple[str, str], ...] = ()
     later: tuple[tuple[str, str], ...] | None = None
+    along: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class Matter:
         started: When the run began (UTC).
         state: `finished` or `unfinished`, for a run.
         notes: What could not be fetched, in words.
+        chinese: What the plugins say, in Chinese.
     """
 
     plan: Plan
@@ -87,6 +88,7 @@ class Matter:
     started: datetime | None = None
     state: str = ""
     notes: list[str] = field(default_factory=list)
+    chinese: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def run(self) -> str:

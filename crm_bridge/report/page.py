@@ -7,7 +7,7 @@ policy forbids whatever could be smuggled in. Everything that a CRM sent is esca
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -19,8 +19,10 @@ from crm_bridge.model.abilities import Undo
 from crm_bridge.model.plans import PAGE, Finding, Severity
 from crm_bridge.model.results import Verdict
 from crm_bridge.report import picture
+from crm_bridge.report.chinese import chinese
+from crm_bridge.report.losses import SET, Together, together
 from crm_bridge.report.matter import Different, Line, Matter, differences, text_of, title_of
-from crm_bridge.report.words import LANGUAGES, WHY, words
+from crm_bridge.report.words import LANGUAGES, words
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -79,6 +81,7 @@ def page(matter: Matter, lang: str = "en") -> Iterator[str]:
     gathered = _gather(matter)
     deadline = gathered.deadline.strftime("%Y-%m-%d") if gathered.deadline else None
     windows = picture.windows_of(plan)
+    targets, along = together(plan.losses)
     if came is None:
         deadline = min((w.until for w in windows if w.until), default=None)
     context: dict[str, Any] = {
@@ -98,13 +101,15 @@ def page(matter: Matter, lang: str = "en") -> Iterator[str]:
         "shares": picture.shares_of(
             [(v.value, came.counts.get(v, 0)) for v in Verdict] if came else []
         ),
-        "losses": [_loss(one) for one in plan.losses],
+        "losses": [_loss(one) for one in targets],
+        "along": [_loss(one) for one in along],
         "errors": _grouped(plan.findings, Severity.ERROR),
         "warnings": _grouped(plan.findings, Severity.WARNING),
         "notes": [f for f in plan.findings if f.severity is Severity.NOTE],
         "rows": _rows(matter, gathered.shown),
         "p": picture,
         "undo_word": _UNDO.get,
+        "said": lambda text, most=900: _said(text, matter.chinese, most),
     }
     yield from _template().generate(context)
 
@@ -158,20 +163,21 @@ def _worth(matter: Matter) -> list[tuple[str, str, Decimal | None, int, str]]:
     return [(n, c, amount, count, word) for (n, c, word), (amount, count) in sums.items()]
 
 
-def _loss(loss: Any) -> dict[str, Any]:
-    """A loss with what the vendor writes itself set apart: a long list of little weight."""
+def _loss(one: Together) -> dict[str, Any]:
+    """Losses with what the vendor writes itself set apart: a long list of little weight."""
 
     def parts(differs: Any) -> dict[str, Any]:
-        ours = "the vendor writes it itself"
         return {
-            "set": [what for what, why in differs if why == ours],
-            "other": [(what, why) for what, why in differs if why != ours],
+            "set": [what for what, why in differs if why == SET],
+            "other": [(what, why) for what, why in differs if why != SET],
         }
 
     return {
-        "loss": loss,
-        "within": parts(loss.differs),
-        "later": None if loss.later is None else parts(loss.later),
+        "kinds": [(loss.count, loss.kind) for loss in one.losses],
+        "loss": one.first,
+        "within": parts(one.own),
+        "later": None if one.later is None else parts(one.later),
+        "along": tuple(dict.fromkeys((*one.own, *(one.later or ())))),
     }
 
 
@@ -207,7 +213,7 @@ def _template() -> Template:
     look = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    look.filters.update(n=_number, v=_value, w=_word, s=_word_svg, why=_why)
+    look.filters.update(n=_number, v=_value, w=_word, s=_word_svg)
     text = resources.files("crm_bridge.report").joinpath("page.html.j2").read_text("utf-8")
     return look.from_string(text)
 
@@ -236,11 +242,14 @@ def _word_svg(key: str) -> Markup:
     return Markup('<tspan class="en">{}</tspan><tspan class="zh">{}</tspan>').format(*words(key))
 
 
-def _why(text: str) -> Markup:
-    """A reason of the loss statement: in both languages where it is the core's own."""
-    from markupsafe import escape
+def _said(text: Any, more: Mapping[str, str], most: int = 900) -> Markup:
+    """A sentence of ours or of a plugin's: in both languages where somebody gave it in Chinese."""
+    from markupsafe import Markup
 
-    return _both(text, WHY[text]) if text in WHY else escape(text_of(text))
+    english, told = _value(text, most), chinese(str(text), more)
+    if told is None:
+        return Markup("<bdi>{}</bdi>").format(english)
+    return _both(english, _value(told, most))
 
 
 def _number(value: Any, svg: bool = False) -> Markup:

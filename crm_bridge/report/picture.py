@@ -251,7 +251,7 @@ class Window:
 
 
 def windows_of(plan: Plan) -> list[Window]:
-    """The windows of a plan, as long as they are in proportion."""
+    """The windows of a plan's own records, as long as they are in proportion."""
     from datetime import timedelta
 
     most = max([1, *(loss.days or 0 for loss in plan.losses)])
@@ -272,7 +272,7 @@ def windows_of(plan: Plan) -> list[Window]:
             length if loss.undo in ("same_id", "by_hand") else 0,
         )
 
-    return [one(loss) for loss in plan.losses]
+    return [one(loss) for loss in plan.losses if not loss.along]
 
 
 @dataclass(frozen=True, slots=True)

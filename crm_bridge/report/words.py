@@ -81,6 +81,12 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "finding.void_instead": ("Void instead", "建议作废"),
     "finding.no_reason": ("No reason given", "未填写原因"),
     "finding.vendor_note": ("From the vendor", "厂商说明"),
+    # what is summed
+    "open deals": ("open deals", "未结商机"),
+    "open cases": ("open cases", "未结工单"),
+    "active contracts": ("active contracts", "生效合同"),
+    "invoices": ("invoices", "发票"),
+    "orders": ("orders", "订单"),
     # the page itself
     "plan": ("Plan", "计划"),
     "run": ("Run", "执行"),
@@ -134,6 +140,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "losses.none": ("Nothing is known that would differ.", "没有已知的差异。"),
     "losses.within": ("Within the window", "期限之内"),
     "losses.later": ("After it, made anew", "期限之后（重新创建）"),
+    "losses.along": ("What goes along with them", "随之处理的记录"),
+    "losses.then_none": ("after that nothing brings it back", "期限之后无法恢复"),
     "losses.set": ("Written by the vendor itself", "由厂商自动写入"),
     "findings": ("What to know", "注意事项"),
     "findings.notes": ("Notes", "提示"),
@@ -179,13 +187,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "open": ("to open any number", "查看明细"),
 }
 """Key to English and Chinese."""
-
-WHY: Final[dict[str, str]] = {
-    "the vendor writes it itself": "由厂商自动写入",
-    "a record that is made anew has a new one": "重新创建的记录会得到新的 ID",
-    "what is locked is not written, so it stays untied": "已锁定的记录不会被写入，因此不再关联",
-}
-"""Reasons of the loss statement that the core itself gives, in Chinese."""
 
 
 def words(key: str) -> tuple[str, str]:

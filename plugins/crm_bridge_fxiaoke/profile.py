@@ -24,6 +24,7 @@ from crm_bridge.kit import (
     Support,
     Undo,
 )
+from crm_bridge_fxiaoke.chinese import CHINESE
 from crm_bridge_fxiaoke.login import LEGACY_TOKEN, TOKEN
 from crm_bridge_fxiaoke.settings import HOSTS
 
@@ -223,24 +224,29 @@ PROFILE: Final = Profile(
         Measure("SalesOrderObj", "orders", "order_amount", "mc_currency", "name"),
     ),
     losses=(
-        LossRule("*", Support.REMADE, "relevant_team", "the team is made of the owner alone"),
+        LossRule("*", Support.REMADE, "relevant_team",
+                 "the team is made of the owner alone; no page says it"),
         LossRule("*", Support.REMADE, "life_status, lock_status",
-                 "a new record is in effect and open"),
-        LossRule("*", Support.REMADE, "owner_department", "it follows the owner as of now"),
+                 "a new record is in effect and open; no page says it"),
+        LossRule("*", Support.REMADE, "owner_department", "it follows the owner as of now; no page says it"),
         LossRule("*", Support.REMADE, "records that looked up to it",
-                 "a delete empties their fields", f"{CUSTOM_PAGE}delete.html"),
+                 "a delete empties their fields; those that are void cannot be written again",
+                 f"{CUSTOM_PAGE}delete.html"),
+        LossRule("*", Support.REMADE, "details that were void before",
+                 f"they are deleted with their master, and are not made anew; {_ENGINE}"),
         LossRule(
             MONEY,
             Support.REMADE,
             "name, create_time, owner, relevant_team, prepay_balance, rebate_balance",
-            "the platform makes the money account of an account made anew by itself",
+            f"the platform makes it by itself with an account made anew, {_ENGINE}",
         ),
         LossRule("*", Support.REMADE, "history of changes and approvals",
-                 "they stay with the old id"),
+                 "they stay with the old id; no page says it"),
         LossRule("*", Support.NATIVE, "details",
                  "nobody says whether details that were voided with a record come back with it; "
                  "each is looked at", operation=Operation.VOID),
     ),
+    chinese=CHINESE,
     notes=(
         ("automation", "a void starts whatever approval and automation the enterprise has set up "
                        "for it, and no call switches that off; a void that waits for an approval "

@@ -23,6 +23,7 @@ from crm_bridge.kit import (
     Support,
     Undo,
 )
+from crm_bridge_hubspot.chinese import CHINESE
 from crm_bridge_hubspot.kinds import ASSOCIATIONS, MARKER, PRIOR_ID
 
 CHECKED: Final = date(2026, 11, 24)
@@ -225,7 +226,8 @@ LOSSES: Final = (
         for support in (Support.BY_HAND, Support.REMADE)
     ),
     *(
-        LossRule("calls", support, "recordings", "HubSpot deletes them for good with the call",
+        LossRule("calls", support, "recordings, hs_call_recording_url",
+                 "HubSpot deletes them for good with the call",
                  f"{SPECS} PublicApiSpecs/CRM/Calls, batch/archive")
         for support in (Support.BY_HAND, Support.REMADE)
     ),
@@ -263,6 +265,7 @@ PROFILE: Final = Profile(
     hosts=("hubapi.com",),
     measures=MEASURES,
     losses=LOSSES,
+    chinese=CHINESE,
     notes=(
         ("vendor_note", "what HubSpot's API calls archive is a delete here: 90 days in the "
          "recycling bin, and only a person can restore it."),

@@ -19,6 +19,7 @@ from crm_bridge.kit import (
     Support,
     Undo,
 )
+from crm_bridge_salesforce.chinese import CHINESE
 
 CHECKED: Final = date(2026, 11, 24)
 _ATLAS: Final = "https://developer.salesforce.com/docs/atlas.en-us"
@@ -64,6 +65,7 @@ _MARKED_NOTE: Final = (
 )
 _NEVER_BINNED: Final = ("OrderItem", "OpportunityContactRole", "CampaignMember")
 _FILES: Final = ("ContentDocument",)
+_BODIES: Final = ("Attachment",)
 
 
 def _row(operation: Operation, support: Support, source: str, **facts: Any) -> Capability:
@@ -166,6 +168,16 @@ CAPABILITIES: Final = (
         kinds=_FILES, takes=(State.ARCHIVED,), gives=State.LIVE, batch=CALL,
         means="PATCH IsArchived=false", needs=("Edit on the file",),
     ),
+    _row(
+        Operation.RESTORE, Support.NATIVE, f"{_OBJECTS}/sforce_api_objects_attachment.htm",
+        kinds=_BODIES, takes=(State.DELETED,), gives=State.LIVE, batch=CALL,
+        means=_UNDELETE.means, needs=_UNDELETE.needs,
+        note="Its Body is required and not in the snapshot, so it is never made anew.",
+    ),
+    _row(
+        Operation.RESTORE, Support.NEVER, f"{_OBJECTS}/sforce_api_objects_processinstance.htm",
+        kinds=("ProcessInstance",), note="No call makes an approval anew as it stood.",
+    ),
 )  # fmt: skip
 
 # Parent: child.via, by the two flags of its childRelationships. The account's own describe replaces
@@ -230,6 +242,7 @@ NOT_ASKED: Final = frozenset(
     ]
 )
 """Children that are read-only lists of others, or belong to the feed."""
+ENTRY: Final = "PricebookEntry"
 WITH_CONTENTS: Final = frozenset(["Attachment", "ContentVersion", "Document"])
 NOT_ASKED_ENDINGS: Final = ("ChangeEvent", "Feed", "History", "Share")
 
@@ -238,6 +251,9 @@ _NOTE_BOTH: Final = (
 )
 _NOTE_CONTENTS: Final = "The contents of files are not kept."
 _NOTE_LOST: Final = "This kind has no undelete."
+_NOTE_ENTRY: Final = (
+    "By itself an entry in use is archived; nobody says whether it keeps its product or price book."
+)
 _NOTE_ALONE: Final = "A record of it in use refuses the whole delete of its parent."
 
 
@@ -272,6 +288,8 @@ def rule(
     if cascade:
         note = ((_NOTE_LOST if undeletable is False else "") + contents).strip()
         return CascadeRule(kind, child, via, Effect.FOLLOWS, undeletable, note=note, **facts)
+    if restricted and kind == ENTRY:
+        return CascadeRule(kind, child, via, Effect.MAY_BLOCK, None, note=_NOTE_ENTRY, **facts)
     if restricted:
         return CascadeRule(kind, child, via, Effect.BLOCKS, None, note=_NOTE_ALONE, **facts)
     back = True if custom or f"{child}.{via}" in RETIED else None
@@ -310,8 +328,15 @@ MEASURES: Final = (
 LOSSES: Final = (
     LossRule("*", Support.REMADE, "field history, feed and sharing", "they stay with the old id",
              f"{_REST}/dome_sobject_create.htm"),
+    LossRule("*", Support.REMADE, "approvals and their locks", "a new record is in none of them",
+             f"{_OBJECTS}/sforce_api_objects_processinstance.htm"),
     LossRule("*", Support.REMADE, "contents of files", "no snapshot holds them",
              f"{_REST}/dome_sobject_create.htm"),
+    *(
+        LossRule(kind, None, "AccountId", "the platform computes it from whom it is about",
+                 f"{_OBJECTS}/sforce_api_objects_{kind.lower()}.htm")
+        for kind in ("Task", "Event")
+    ),
     LossRule("Lead", Support.REMADE, "IsUnreadByOwner", "a new lead is unread by its owner",
              f"{_OBJECTS}/sforce_api_objects_lead.htm"),
 )  # fmt: skip
@@ -342,6 +367,7 @@ PROFILE: Final = Profile(
     hosts=("salesforce.com",),
     measures=MEASURES,
     losses=LOSSES,
+    chinese=CHINESE,
     notes=(
         ("automation", "Triggers, flows, validation and duplicate rules of the org run on delete, "
          "undelete and update; Salesforce has no switch for a call to go without them."),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from crm_bridge.kit import AdapterError, Outcome, Record, is_empty, skipped
+from crm_bridge.kit import AdapterError, Outcome, Record, RecordRef, is_empty, skipped
 from crm_bridge_salesforce import soql
 from crm_bridge_salesforce.ids import whole
 from crm_bridge_salesforce.reading import MOST_IDS, Reader
@@ -19,7 +19,7 @@ USER: Final = "005"
 
 
 def hindrances(reader: Reader, kind: Kind, records: Sequence[Record]) -> Iterator[Outcome]:
-    """Values that a list takes no more, owners that are not active, lookups to what is not there.
+    """Values that a list takes no more or that others have, owners that are not active, lookups to nothing.
 
     Args:
         reader: The account's reads.
@@ -33,6 +33,7 @@ def hindrances(reader: Reader, kind: Kind, records: Sequence[Record]) -> Iterato
             if listed and str(value) not in listed:
                 told = f"{value!r} is no longer among the values of its {name}."
                 yield replace(skipped(ref, "value_gone", told), details={"fields": [name]})
+    yield from _taken(reader, kind, given)
     lookups = [f.name for f in kind.fields.values() if f.refers]
     named = {
         ref: {
@@ -63,6 +64,42 @@ def hindrances(reader: Reader, kind: Kind, records: Sequence[Record]) -> Iterato
                 skipped(ref, "parent_missing", told),
                 details={"fields": list(missing), "missing": missing},
             )
+
+
+def _taken(
+    reader: Reader, kind: Kind, given: Mapping[RecordRef, Mapping[str, Any]]
+) -> Iterator[Outcome]:
+    """Values that no two records may share, and that a live one has by now."""
+    for field in kind.fields.values():
+        if not field.unique or not field.filterable:
+            continue
+        asked: dict[str, list[RecordRef]] = {}
+        for ref, fields in given.items():
+            if not is_empty(fields.get(field.name)):
+                # The vendor holds such a value without regard to case.
+                asked.setdefault(str(fields[field.name]).casefold(), []).append(ref)
+        for some in portions_of(list(asked), MOST_IDS):
+            values = [given[asked[one][0]][field.name] for one in some]
+            listed = ",".join(soql.literal(field.type, value) for value in values)
+            where = [f"{field.name} IN ({listed})"]
+            (told,) = reader.together([(soql.query(["Id", field.name], kind.name, where), False)])
+            if isinstance(told, AdapterError):
+                if not told.vendor_code:
+                    raise told
+                continue
+            for row in told:
+                for ref in asked.get(str(row[field.name]).casefold(), ()):
+                    taker = f"{ref.crm}:{kind.name}/{whole(row['Id'])}"
+                    words = f"{taker} has its {field.name} {row[field.name]!r} by now."
+                    yield replace(
+                        skipped(ref, "duplicate", words), details={"fields": [field.name]}
+                    )
+
+
+def portions_of(values: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """So many at once."""
+    for at in range(0, len(values), most):
+        yield values[at : at + most]
 
 
 def _retired(reader: Reader, users: Sequence[str]) -> set[str]:

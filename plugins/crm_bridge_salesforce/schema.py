@@ -37,6 +37,7 @@ class Field:
         computed: Why nobody writes it; empty where somebody may.
         refers: Kinds that it names; empty where it is no lookup.
         values: The active values of a restricted list; empty where any text is taken.
+        unique: Whether no two records may share a value.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Field:
     computed: str = ""
     refers: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
+    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,4 +201,5 @@ def _field(told: Mapping[str, Any]) -> Field:
         why,
         tuple(told.get("referenceTo") or ()),
         frozenset(one["value"] for one in values or () if one.get("active", True)),
+        bool(told.get("unique")),
     )

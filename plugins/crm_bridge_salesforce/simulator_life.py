@@ -234,6 +234,7 @@ def _taken(org: Org, root: Stored) -> tuple[list[Stored], list[tuple[Stored, str
     group = {root.id: root}
     blocking: list[tuple[Child, list[Stored]]] = []
     loose: list[tuple[Stored, str, str]] = []
+    archived: list[Stored] = []
     waiting = [root]
     while waiting:
         parent = waiting.pop(0)
@@ -241,6 +242,10 @@ def _taken(org: Org, root: Stored) -> tuple[list[Stored], list[tuple[Stored, str
             if child.restricted and (not child.cascade or org.switches["both_flags"] == "refuse"):
                 blocking.append((child, rows))
             elif child.cascade:
+                if child.child == "PricebookEntry" and org.switches["entry_in_use"] == "archive":
+                    used = [row for row in rows if _used(org, row)]
+                    archived += used
+                    rows = [row for row in rows if row not in used]
                 if stops := [row for row in rows if _stops(org, row)]:
                     raise _blocked(root, child, stops)
                 fresh = [row for row in rows if row.id not in group]
@@ -253,6 +258,8 @@ def _taken(org: Org, root: Stored) -> tuple[list[Stored], list[tuple[Stored, str
     for child, rows in blocking:
         if left := [row for row in rows if row.id not in group]:
             raise _blocked(root, child, left)
+    for entry in archived:
+        org.store.change(entry, {"IsActive": False, "IsArchived": True})
     return list(group.values()), [one for one in loose if one[0].id not in group]
 
 

@@ -368,7 +368,8 @@ _OWN_CHILDREN: Mapping[str, tuple[tuple[str, str, str | None, str], ...]] = {
         ("OrderItem", "Product2Id", None, "r"),
         ("Asset", "Product2Id", "Assets", ""),
     ),
-    # What is in use is not deleted with its product or its price book; by itself it is archived:
+    # What is in use is archived when it is deleted by itself; whether a product or price book goes
+    # all the same is said nowhere (the switch `entry_in_use`):
     # https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/
     # sforce_api_objects_pricebookentry.htm
     "PricebookEntry": (

@@ -31,7 +31,7 @@ _SORTS: Final = {
     "Contact": _MERGEABLE,
     "Lead": _MERGEABLE,
     "Opportunity": _MERGEABLE[:-1],
-    # No approval process can be defined for a task, so none is ever locked by one.
+    # Nobody says whether a task goes through approvals: a switch, and none of these is locked.
     "Task": (*TEXT_SORTS, "voided", "binned"),
 }
 _COMMON = {

@@ -48,6 +48,12 @@ SWITCHES: Final[Mapping[str, Switch]] = {
     "others_opportunities": Switch(
         "refuse", ("refuse", "delete"), "delete of an account with opportunities of other owners"
     ),
+    "entry_in_use": Switch(
+        "refuse",
+        ("refuse", "archive"),
+        "what a delete of a product or price book does to an entry that line items use",
+    ),
+    "task_approvals": Switch(False, about="whether tasks go through approvals that lock them"),
     "dependents_come_back": Switch(
         False, about="whether children whose type is not undeletable return with their parent"
     ),

@@ -127,6 +127,14 @@ class Anew:
         if not records:
             return
         rows: dict[str, dict[str, Any]] = {}
+        torn = [r for r in records if not (_end(r, near) and _end(r, far))]
+        records = [record for record in records if record not in torn]
+        for record in torn:
+            yield failed(
+                record.ref, "parent_missing", "it names one record only, and so ties none."
+            )
+        if not records:
+            return
         for record in records:
             here, there = _end(record, near), _end(record, far)
             row = rows.setdefault(here, {"id": here, name: []})

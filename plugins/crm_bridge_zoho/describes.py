@@ -242,7 +242,7 @@ class Describes:
                 continue
             for field in self.fields(child).values():
                 if field.type == "lookup" and field.target in (kind, ANY_MODULE):
-                    yield observed(kind, child, field.name)
+                    yield observed(kind, child, field.name, module.kind == "linking")
                 elif field.type == "multiselectlookup" and field.target == kind:
                     yield detached(kind, child, field.name)
         yield from self._lines(kind, listed)

@@ -23,6 +23,7 @@ from crm_bridge.kit import (
     Support,
     Undo,
 )
+from crm_bridge_zoho.chinese import CHINESE
 from crm_bridge_zoho.settings import HOSTS
 
 CHECKED: Final = date(2026, 11, 24)
@@ -36,6 +37,7 @@ PURGE_PAGE: Final = f"{_DOCS}/v7/del-recycle-bin-records.html"
 BIN_PAGE: Final = (
     "https://help.zoho.com/portal/en/kb/crm/manage-crm-data/recycle-bin/articles/recycle-bin"
 )
+LINKING_PAGE: Final = "https://www.zoho.com/crm/developer/docs/api/v8/linking-modules.html"
 SURVIVORS_PAGE: Final = f"{_DOCS}/v7/get-related-records-of-deleted-record.html"
 LIMITS_PAGE: Final = f"{_DOCS}/v8/api-limits.html"
 
@@ -142,6 +144,10 @@ CAPABILITIES: Final = (
         batch=LIST, needs=("ZohoCRM.modules.ALL",), means="POST /{Module}", source=INSERT_PAGE,
         note="A new id; history, files, images and whatever else no insert takes stay lost.",
     ),
+    _row(
+        Operation.RESTORE, Support.NEVER, kinds=("Attachments",), source=RESTORE_PAGE,
+        note="It comes back with its record, never by itself, and no insert takes its file.",
+    ),
 )  # fmt: skip
 
 _UNSAID: Final = (
@@ -157,11 +163,11 @@ def owned(kind: str, child: str, via: str = "Parent_Id", note: str = "") -> Casc
     )
 
 
-def observed(kind: str, child: str, via: str) -> CascadeRule:
+def observed(kind: str, child: str, via: str, between: bool = False) -> CascadeRule:
     """A lookup that leads to a record: what a delete does to it nobody says."""
     return CascadeRule(
         kind, child, via, Effect.MAY_FOLLOW, None, Operation.DELETE, source=SURVIVORS_PAGE,
-        note=_UNSAID,
+        note=_UNSAID, between=between,
     )  # fmt: skip
 
 
@@ -208,6 +214,11 @@ LOSSES: Final = (
              "an insert makes the rows anew", INSERT_PAGE),
     LossRule("*", Support.REMADE, "files and images", "no insert takes them", INSERT_PAGE),
     LossRule("*", Support.REMADE, "timeline", "it stays with the old id", INSERT_PAGE),
+    LossRule("*", Support.REMADE, "rows of linking modules",
+             "they are made anew, and those of the old id may stay with one end empty",
+             LINKING_PAGE),
+    LossRule("Leads", Support.REMADE, "$converted", "an insert makes a lead that is not converted",
+             INSERT_PAGE),
 )  # fmt: skip
 
 PROFILE: Final = Profile(
@@ -238,6 +249,7 @@ PROFILE: Final = Profile(
     hosts=HOSTS,
     measures=MEASURES,
     losses=LOSSES,
+    chinese=CHINESE,
     notes=(("vendor_note", "Zoho documents no delete rule for lookups; they are observed only."),),
     source=LIMITS_PAGE,
 )

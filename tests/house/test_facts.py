@@ -43,3 +43,6 @@ def test_what_goes_along_is_known_from_somewhere(profile):
 def test_rates_are_known_from_somewhere(profile):
     assert profile.lanes >= 1
     assert profile.source.startswith("https://")
+    # A loss that no page tells of says so.
+    said = ("no page says it", "nobody says", "engine code")
+    assert [x for x in profile.losses if not (x.source or any(w in x.why for w in said))] == []

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from crm_bridge.bridge import Bridge
+from crm_bridge.engine.impact import pairs
 from crm_bridge.engine.inspect import flat
 from crm_bridge.guard import Permit
 from crm_bridge.model.abilities import Effect, Operation
@@ -124,14 +125,35 @@ def graph(street: Street, crm: str, vendor: str, seed: int, **switches: Any) -> 
             found.said[Effect.MAY_BLOCK] |= refs
     blocked = [o.ref for o in plan.settled if o.problem and o.problem.code == "blocked"]
     found.said[Effect.BLOCKS] = {(ref.kind, ref.id) for ref in blocked}
-    if any(t.rule.effect is Effect.MAY_BLOCK for t in plan.touches):
+    # A child that may follow may keep its parent as well, where its rule says so.
+    if any(
+        t.rule.effect is Effect.MAY_BLOCK or "the parent is refused" in t.rule.note
+        for t in plan.touches
+    ):
         found.said[Effect.MAY_BLOCK] |= targets
+    # What stayed, as it was told that it might, takes nothing along.
+    for effect, names in _hanging(plan, stayed & found.said[Effect.MAY_BLOCK]).items():
+        found.said[effect] -= names
     _see(found, before, after, targets)
     found.so[Effect.BLOCKS] = stayed
     if blocked:
         # As the graph was when that was said, and not after the others went.
         _begun(street, crm, vendor, seed, switches)
         found.so[Effect.BLOCKS] |= _tried(street.bridge(), blocked, plan)
+    return found
+
+
+def _hanging(plan: Plan, stayed: set[Name]) -> dict[Effect, set[Name]]:
+    """What was to follow these, or to lose its tie to them, to any depth."""
+    found: dict[Effect, set[Name]] = {}
+    above = set(stayed)
+    # Those nearer to the targets come first.
+    for touch in plan.touches:
+        for parent, ref in pairs(touch):
+            if (touch.rule.kind, parent) in above:
+                found.setdefault(touch.rule.effect, set()).add((ref.kind, ref.id))
+                if touch.rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW):
+                    above.add((ref.kind, ref.id))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -88,3 +89,49 @@ def test_without_its_parent_a_child_is_made_with_that_left_empty() -> None:
         made = [truth["Contact", o.new_ref.id] for o in undone.outcomes if o.new_ref]
         assert len(made) == len(of)
         assert not any("AccountId" in record.fields for record in made)
+
+
+@pytest.fixture
+def lost() -> Iterator[tuple[Street, str, Truth]]:
+    """A Salesforce lead that was deleted past every window: the street, its run, and as it was."""
+    with street("salesforce", records=24) as one:
+        truth = one.truth("sf")
+        lead = live(truth, "Lead")[0]
+        # Not who is logged in: what nobody names belongs to that user.
+        owner = next(u for u in live(truth, "User") if u != truth["Lead", lead].fields["OwnerId"])
+        given = {"Legacy_Id__c": "L-77", "Rating": "Warm", "OwnerId": owner}
+        assert one.person("sf", "edit", "Lead", [lead], **given)
+        was, bridge = one.truth("sf")["Lead", lead], one.bridge()
+        run = bridge.apply(bridge.plan("delete", [RecordRef("sf", "Lead", lead)], **WHY)).run
+        one.grounds["sf"].turn("sf", timedelta(days=120))
+        yield one, run, was
+
+
+def stands_in_the_way(one: Street, what: str, was: Truth) -> tuple[str, str]:
+    """What happens meanwhile, and the code and the field that it is told by."""
+    if what == "duplicate":
+        other = next(id for id in live(one.truth("sf"), "Lead") if id != was.id)
+        assert one.person("sf", "edit", "Lead", [other], Legacy_Id__c="l-77")
+        return "duplicate", "Legacy_Id__c"
+    assert one.person("sf", "edit", "User", [was.fields["OwnerId"]], IsActive=False)
+    return "owner_inactive", "OwnerId"
+
+
+@pytest.mark.parametrize("what", ["duplicate", "owner_inactive"])
+def test_what_somebody_else_has_by_now_is_found_beforehand(
+    lost: tuple[Street, str, Truth], what: str
+) -> None:
+    one, run, was = lost
+    code, field = stands_in_the_way(one, what, was)
+    bridge = one.bridge()
+    for policy in ("skip", "create", "overwrite"):
+        plan = bridge.plan("restore", run, remake=True, on_conflict=policy, **WHY)
+        assert [o.problem.code for o in plan.settled if o.problem] == [code]
+        assert plan.steps == ()
+    undone = bridge.apply(bridge.plan("restore", run, remake=True, on_conflict="null", **WHY))
+    assert undone.counts[Verdict.DONE] == 1
+    new = next(iter(undone.outcomes)).new_ref
+    assert new is not None
+    made = one.truth("sf")["Lead", new.id]
+    assert made.fields.get(field) != was.fields[field]
+    assert made.fields["Rating"] == "Warm"

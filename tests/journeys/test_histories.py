@@ -16,3 +16,9 @@ def test_a_restore_revives_exactly_what_its_run_took(
     found = histories.run(vendor, count)
     assert found.wrong == []
     assert found.back >= count
+
+
+def test_what_a_later_run_took_is_not_brought_back_by_an_earlier_one() -> None:
+    result = histories.run("zoho", 1, seed=152)
+    assert result.wrong == []
+    assert result.back == 3

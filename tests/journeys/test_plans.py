@@ -142,3 +142,17 @@ def test_what_expires_is_what_ends_in_those_days() -> None:
         bridge = one.bridge()
         bridge.apply(bridge.plan("restore", first, **WHY))
         assert {row.run for row in one.bridge().expiring("7d")} == {second.run, third.run}
+
+
+def test_a_run_that_was_undone_asks_for_no_attention() -> None:
+    with street("salesforce", "zoho", records=24) as one:
+        bridge = one.bridge()
+        refs = [*some(one, "sf", 2), *some(one, "zoho", 2)]
+        put = {"match": {"path": "/crm/v[0-9.]+/Leads", "method": "PUT"}, "times": 9}
+        one.grounds["zoho"]._control("faults", "zoho", {**put, "do": {"status": 403}})
+        receipt = bridge.apply(bridge.plan("void", refs, **WHY))
+        assert receipt.halted is not None
+        assert [run.run for run in bridge.attention()] == [receipt.run]
+        bridge.apply(bridge.plan("restore", receipt, **WHY))
+        assert bridge.attention() == []
+        assert "undone" in bridge.receipt(receipt.run).note

@@ -87,6 +87,7 @@ def test_the_plan_line_tells_depth_sums_the_largest_and_the_losses(run, touching
                 {"what": "lists", "why": "they are dropped"},
             ],
             "later": [{"what": "id", "why": "a record that is made anew has a new one"}],
+            "along": False,
         }
     ]
 

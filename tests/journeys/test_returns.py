@@ -1,0 +1,56 @@
+"""What a delete over four crms loses, and what a remake loses, stood in the plan of the delete."""
+
+from __future__ import annotations
+
+import pytest
+
+from crm_bridge.model.records import RecordRef
+from crm_bridge.model.results import Verdict
+from tests.journeys.returns import PAST, back
+from tests.journeys.street import VENDORS, WHY, live, street
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_whatever_differs_after_a_restore_stood_in_the_plan_that_took_it(late: bool) -> None:
+    with street(*VENDORS, records=40) as one:
+        for crm, found in back(one, 30, late).items():
+            assert found.taken >= 30, crm
+            assert not found.unnamed, (crm, found.example)
+            assert found.share >= 0.97, crm
+
+
+def test_a_restore_leaves_a_mark_that_was_there_before_the_run() -> None:
+    with street("salesforce", records=24) as one:
+        bridge = one.bridge()
+        ref = RecordRef("sf", "Lead", live(one.truth("sf"), "Lead")[0])
+        assert bridge.apply(bridge.plan("void", [ref], **WHY)).counts[Verdict.DONE] == 1
+        before = one.truth("sf")["Lead", ref.id].own
+        run = bridge.apply(bridge.plan("delete", [ref], **WHY)).run
+        bridge.apply(bridge.plan("restore", run, **WHY))
+        plan = bridge.plan("restore", run, **WHY)
+        assert [o.verdict for o in plan.settled] == [Verdict.ALREADY]
+        assert one.truth("sf")["Lead", ref.id].own == before
+
+
+def test_what_was_tied_to_a_child_that_went_along_is_tied_to_the_new_one() -> None:
+    with street("salesforce", records=24) as one:
+        before, bridge = one.truth("sf"), one.bridge()
+        accounts = [RecordRef("sf", "Account", id) for id in live(before, "Account")]
+        plan = bridge.plan("delete", accounts, **WHY)
+        free = {ref.id for step in plan.steps for ref in step.refs}
+        contact, account = next(
+            (t.id, t.fields["AccountId"])
+            for t in before.values()
+            if t.kind == "Contact" and t.state == "live" and t.fields.get("AccountId") in free
+        )
+        other = next(id for id in live(before, "Account") if id != account)
+        assert one.person("sf", "edit", "Account", [other], Primary_Contact__c=contact)
+        plan = bridge.plan("delete", [RecordRef("sf", "Account", account)], **WHY)
+        receipt = bridge.apply(plan)
+        assert receipt.counts[Verdict.DONE] == 1
+        one.grounds["sf"].turn("sf", PAST)
+        later = one.bridge()
+        later.apply(later.plan("restore", receipt.run, remake=True, **WHY))
+        org = later.accounts.connected("sf").account.org
+        new = later.history.journal.remade(org, "Contact", [contact])[contact].id
+        assert one.truth("sf")["Account", other].fields["Primary_Contact__c"] == new
