@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from crm_bridge.clock import steady
-from crm_bridge.errors import BridgeError, Busy, Unauthorized, Unreachable
+from crm_bridge.errors import BridgeError, Busy, SettingsError, Unauthorized, Unreachable
 from crm_bridge.model.abilities import Rate
 from crm_bridge.model.records import RecordRef
 from crm_bridge.secrets import own_folder
@@ -88,11 +88,22 @@ class _Pace:
 
     def wait(self, interface: str, now: float) -> float:
         """Take a turn; returns 0 where it is taken, else seconds to wait before trying again."""
-        from pyrate_limiter import RateItem
-
         if not self.rates:
             return 0.0
-        stamp = int(now * 1000)
+        try:
+            return self._turn(interface, int(now * 1000))
+        except (OSError, sqlite3.Error, SettingsError):
+            if self.place is None:
+                raise
+            # A full disk or a folder that takes no file: other processes are not counted any more,
+            # and the vendor's 429 is heard all the same.
+            self.close()
+            self.place = None
+            return self._turn(interface, int(now * 1000))
+
+    def _turn(self, interface: str, stamp: int) -> float:
+        from pyrate_limiter import RateItem
+
         with self._alone():
             mine = [
                 self._bucket(number, rate, interface, stamp)

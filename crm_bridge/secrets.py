@@ -120,8 +120,19 @@ def _from_keyring(rest: str) -> str:
 
 
 def own_folder(folder: Path) -> Path:
-    """Make a folder, and those above it that are missing, for its owner alone, whatever the umask."""
-    for missing in reversed([folder, *folder.parents]):
-        if not missing.exists():
-            missing.mkdir(mode=0o700, exist_ok=True)
+    """Make a folder, and those above it that are missing, for its owner alone, whatever the umask.
+
+    Raises:
+        SettingsError: It cannot be made (code `folder`).
+    """
+    try:
+        for missing in reversed([folder, *folder.parents]):
+            if not missing.exists():
+                missing.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"the folder {folder} cannot be made: {error.strerror}.",
+            detail="See to the rights above it, or name another by XDG_STATE_HOME and XDG_CACHE_HOME.",
+            code="folder",
+        ) from None
     return folder

@@ -433,9 +433,14 @@ class TokenFile:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file for this thread of this process alone; others wait."""
+        """Hold the file for this thread of this process alone; others wait.
+
+        Raises:
+            SettingsError: The place takes no file (code `tokens`).
+        """
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(self.path.with_suffix(".lock"), flags, 0o600)
+        with self._keeping():
+            handle = os.open(self.path.with_suffix(".lock"), flags, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -461,7 +466,26 @@ class TokenFile:
         return value if isinstance(value, dict) else None
 
     def write(self, value: Mapping[str, Any]) -> None:
-        """Keep this instead; readers see the old or the new, never a part."""
+        """Keep this instead; readers see the old or the new, never a part.
+
+        Raises:
+            SettingsError: It could not be written; what was kept before still is (code `tokens`).
+        """
+        with self._keeping():
+            self._write(value)
+
+    @contextlib.contextmanager
+    def _keeping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SettingsError(
+                f"a token cannot be kept in {self.path.parent}: {error.strerror or error}.",
+                detail="See to its rights and its disk, or name another place by XDG_CACHE_HOME.",
+                code="tokens",
+            ) from None
+
+    def _write(self, value: Mapping[str, Any]) -> None:
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         # What a process of the same number left behind when it died.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crm_bridge.engine.lock import OrgLock
-from crm_bridge.errors import PlanBlocked
+from crm_bridge.errors import PlanBlocked, SettingsError
 from crm_bridge.guard import Guard
 from crm_bridge.model.abilities import Rate
 from crm_bridge.transport import TokenFile
@@ -89,3 +89,18 @@ def test_a_lock_that_says_nothing_sensible_is_taken_anew(text: str, tmp_path: Pa
     assert again.epoch >= 1
     again.check()
     again.release(finished=True)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [lambda folder: take(folder), lambda folder: TokenFile("host", folder=folder)],
+    ids=["locks", "tokens"],
+)
+def test_a_place_that_takes_no_folder_is_refused_in_words(
+    use: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("no folder")
+    with pytest.raises(SettingsError) as told:
+        use(tmp_path / "taken" / "x")
+    assert told.value.exit_code == 2
+    assert str(tmp_path / "taken") in told.value.summary

@@ -214,3 +214,27 @@ def test_what_is_asked_once_a_connection_is_left_out_of_what_reads_take_again() 
     before = one.repeated
     one.ask(lambda: "records")
     assert (one.calls, one.repeated - before) == (2, 1)
+
+
+def test_where_nothing_can_be_counted_together_each_process_counts_alone(tmp_path: Path) -> None:
+    (tmp_path / "pace").write_text("no folder")
+    clock = Clock()
+    clock.now = 50.0
+    guard = Guard("c", (Rate(2, 5.0),), clock=clock, sleep=clock.sleep)
+    guard.share("acme", "org", tmp_path / "pace")
+    at: list[float] = []
+    for _ in range(4):
+        guard.ask(lambda: at.append(clock.now))
+    assert at[2] - at[0] >= 5.0
+    guard.close()
+
+
+def test_shared_counts_that_are_spoilt_are_left(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.now = 50.0
+    guard = Guard("c", (Rate(2, 5.0),), clock=clock, sleep=clock.sleep)
+    guard.share("acme", "org", tmp_path)
+    assert guard._pace.place is not None
+    guard._pace.place.write_bytes(b"noise" * 1000)
+    assert guard.ask(lambda: 7) == 7
+    guard.close()
