@@ -251,6 +251,7 @@ class Aftermath:
             (item, Change(ref, {n: r.id for n, r in leads.items()}, dict.fromkeys(leads), leads))
             for ref, (item, leads) in changes.items()
         ]
+        beside.seen(self._street, [(item, change.ref) for item, change in todo], now)
         beside.update(self._street, todo, "mend")
         return list({id(i): i for i in (*linked, *(item for item, _, _, _ in untied))}.values())
 

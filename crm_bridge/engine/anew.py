@@ -223,6 +223,8 @@ class Anew:
                 continue
             for link in pointed(item.source, renamed).links:
                 wanted.append((item, item.outcome.new_ref, link))
+        if self._street.resumed:
+            wanted = self._not_there(wanted)
         # What one of them names may be made anew only later: it is tried once more when all is back.
         self._street.unlinked += [(item, ref, link) for item, ref, link, _ in self._link(wanted)]
 
@@ -254,12 +256,26 @@ class Anew:
             (item, ref, next(iter(pointed(Record(ref, State.LIVE, {}, (link,)), renamed).links)))
             for item, ref, link in waiting
         ]
-        for item, _, link, why in self._link(wanted):
+        for item, _, link, why in self._link(self._not_there(wanted)):
             if item.plain is not None:
                 item.plain = with_problem(
                     item.plain, "links", f"its {link.name} with {link.other} is not back: {why}"
                 )
         return [item for item, _, _ in waiting]
+
+    def _not_there(
+        self, wanted: Sequence[tuple[Item, RecordRef, Link]]
+    ) -> list[tuple[Item, RecordRef, Link]]:
+        """Those associations that a look does not find: an answer that was lost may have been a yes."""
+        if not wanted:
+            return []
+        now = read_each(self._connected, [ref for _, ref, _ in wanted])
+        beside.seen(self._street, [(item, ref) for item, ref, _ in wanted], now)
+        return [
+            (item, ref, link)
+            for item, ref, link in wanted
+            if ref not in now or link not in now[ref].links
+        ]
 
     def _link(
         self, wanted: Sequence[tuple[Item, RecordRef, Link]]
@@ -317,6 +333,8 @@ class Anew:
                     if item is not None and not _linked(item, ref):
                         ties[ref] = (item, touch.rule.via)
         now = read_each(self._connected, list(ties))
+        if self._street.resumed:
+            beside.seen(self._street, [(item, ref) for ref, (item, _) in ties.items()], now)
         changes: list[tuple[Item, Change]] = []
         for ref, (item, via) in ties.items():
             record = now.get(ref)

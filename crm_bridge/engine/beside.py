@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from crm_bridge.engine.accounts import contained
@@ -11,7 +11,7 @@ from crm_bridge.engine.send import Street
 from crm_bridge.engine.work import Item
 from crm_bridge.guard import Permit
 from crm_bridge.model.abilities import Support
-from crm_bridge.model.records import Change, RecordRef
+from crm_bridge.model.records import Change, Record, RecordRef
 from crm_bridge.model.results import Outcome, Verdict
 
 AT_ONCE: Final = 100
@@ -60,6 +60,27 @@ def write(
         street.entry("outcome", first, kind, batch=street.batch, attempt=1, body=body)
     )
     return outcomes, trouble
+
+
+def seen(
+    street: Street, looked: Sequence[tuple[Item, RecordRef]], now: Mapping[RecordRef, Record]
+) -> None:
+    """Write down a look at what an earlier write, whose answer was lost, may have changed already.
+
+    Args:
+        street: What the sends of this run have in common.
+        looked: The records, each with the item under whose page it is written down.
+        now: What was read; what could not be is missing.
+    """
+    pages: dict[tuple[int, int, str], list[tuple[Item, RecordRef]]] = {}
+    for item, ref in looked:
+        pages.setdefault((item.step, item.page, ref.kind), []).append((item, ref))
+    entries = []
+    for (_, _, kind), some in pages.items():
+        refs = dict.fromkeys(ref for _, ref in some)
+        rows = [[r.id, now[r].state.value if r in now else "unreadable"] for r in refs]
+        entries.append(street.entry("readback", some[0][0], kind, body={"rows": rows}))
+    street.journal.append(*entries)
 
 
 def update(

@@ -99,6 +99,7 @@ class Leftover:
     newest: datetime | None = None
     jobs: dict[str, Entry] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
+    _beside: set[int] = field(default_factory=set)
 
     def finished(self, page: int, *, comparing: bool = False) -> bool:
         """Whether nothing is left to do for a page.
@@ -149,6 +150,13 @@ class Leftover:
         self._note(entry, kind, None)
 
     def _note(self, entry: Entry, kind: str, only: Collection[str] | None) -> None:
+        if entry.stage == "intent" and "phase" not in entry.body:
+            # A link, or a lookup that was put back: no step of a record's own way.
+            self._beside.add(entry.batch)
+            return
+        if entry.stage == "outcome" and entry.batch in self._beside:
+            return
+        self._beside.discard(entry.batch)
         if entry.kind != kind or entry.stage == "job":
             return
         if entry.stage == "intent":

@@ -322,8 +322,9 @@ class Run:
             self._tell(stage, connected.crm, count, outcomes)
 
         return Street(
-            self.run, self.journal, connected, self.terms.settle, check, stopped, tell, self._rest
-        )
+            self.run, self.journal, connected, self.terms.settle, check, stopped, tell, self._rest,
+            resumed=self.resumed,
+        )  # fmt: skip
 
     def _stretch(
         self,

@@ -41,6 +41,7 @@ class Street:
         batch: Number of the last batch.
         handles: Jobs of the vendor's that were made and are not yet awaited, by batch.
         hung: Items of which an answer was ever lost.
+        resumed: Whether an earlier part of this run may have written already.
         renames: Which new records stand for old ones, once that was asked.
         kinds: Kinds of what came back along with others.
         made: What was made anew so far.
@@ -61,6 +62,7 @@ class Street:
     batch: int = 0
     handles: dict[int, str] = field(default_factory=dict)
     hung: list[Item] = field(default_factory=list)
+    resumed: bool = False
     renames: Renames | None = None
     kinds: set[str] = field(default_factory=set)
     made: set[RecordRef] = field(default_factory=set)

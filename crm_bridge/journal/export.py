@@ -6,6 +6,7 @@ An entry speaks of a whole batch. What its body has to hold, so that it can be e
 |---|---|---|
 | `plan` | `{"plan": id, "digest": ...}` | `plan` |
 | `snapshot` | written by `Journal.keep` | for each record `read`, then `snapshot` |
+| `remade` | written by `Journal.map_ids` | `restore` for each new record, its evidence the old one |
 | `intent` | `{"ids": [...]}` | `intent` each |
 | `outcome` | `{"rows": [[id, "applied" or "refused" or "unknown" or "not_sent", evidence], ...]}` | `send` each unless `"sent"` is 0, then `outcome` each; nothing for `not_sent` |
 | `settle` | `{"ids": [...]}` | `settle` each |
@@ -30,6 +31,9 @@ CONFLICTS: Final = frozenset({"changed", "merged", "protected", "locked", "block
 Captured = Callable[[int], Iterator[tuple[str, str, str, str]]]
 """Kind, id, effect and SHA-256 of the records of a `snapshot` entry."""
 
+Remade = Callable[[int], Iterator[tuple[str, str, str, str]]]
+"""Kind and id of the old record, kind and id of the new one, of a `remade` entry."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -50,7 +54,10 @@ def plan_of(written: Written) -> str | None:
 
 
 def events(
-    entries: Iterator[Written], plans: Mapping[str, str | None], captured: Captured
+    entries: Iterator[Written],
+    plans: Mapping[str, str | None],
+    captured: Captured,
+    remade: Remade,
 ) -> Iterator[Mapping[str, Any]]:
     """Expand entries into events.
 
@@ -58,6 +65,7 @@ def events(
         entries: All of them, in order.
         plans: Each run to its plan's id.
         captured: Reads the index rows of a `snapshot` entry.
+        remade: Reads the index rows of a `remade` entry.
 
     Yields:
         Objects with `n` (number of the event, from 1), `run`, `plan`, `crm`, `org`, `kind`, `id`,
@@ -68,7 +76,7 @@ def events(
     for written in entries:
         e = written.entry
         at = written.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        for line in _lines(written, captured):
+        for line in _lines(written, captured, remade):
             n += 1
             yield {
                 "n": n,
@@ -87,12 +95,16 @@ def events(
             }
 
 
-def _lines(written: Written, captured: Captured) -> Iterator[_Line]:
+def _lines(written: Written, captured: Captured, remade: Remade) -> Iterator[_Line]:
     entry = written.entry
     if entry.stage == "snapshot":
         for kind, id_, effect, sha256 in captured(written.n):
             yield _Line("read", id_, effect, kind)
             yield _Line("snapshot", id_, effect, kind, sha256)
+        return
+    if entry.stage == "remade":
+        for kind, id_, new_kind, new_id in remade(written.n):
+            yield _Line("restore", new_id, f"{kind}/{id_}", new_kind)
         return
     expand = _EXPAND.get(entry.stage)
     if expand is not None:

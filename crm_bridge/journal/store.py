@@ -547,7 +547,12 @@ class Journal:
     def export(self) -> Iterator[Mapping[str, Any]]:
         """The events, one a record and stage, as JSON objects; see `export.events`."""
         plans = {w.entry.run: export.plan_of(w) for w in self.runs()}
-        return export.events(self.entries(), plans, self._captured_rows)
+        return export.events(self.entries(), plans, self._captured_rows, self._remade_rows)
+
+    def _remade_rows(self, n: int) -> Iterator[tuple[str, str, str, str]]:
+        c = tables.remade.c
+        found = select(c.kind, c.id, c.new_kind, c.new_id).where(c.n == n).order_by(c.position)
+        yield from self._connection.read(found)
 
     def _captured_rows(self, n: int) -> Iterator[tuple[str, str, str, str]]:
         c = _CAPTURED

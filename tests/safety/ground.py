@@ -410,8 +410,8 @@ def _out_of_order(lines: Sequence[Mapping[str, Any]]) -> str:
     intents = sends = 0
     for line in lines:
         match line["ev"]:
-            case "snapshot":
-                kept = True
+            case "snapshot" | "restore":
+                kept = True  # what was made anew is nobody's loss
             case "intent":
                 if not kept:
                     return "an intent before a snapshot"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,24 @@ import pytest
 
 from crm_bridge.bridge import Bridge
 from crm_bridge.model.plans import Plan
+from crm_bridge.model.records import Link, RecordRef
 from crm_bridge.testing.world import World
 from tests.safety.dying import Death, Died, one_lane, quick_disk
 from tests.safety.ground import order
 
 WHY = {"reason": "left the market", "code": "left", "limit_share": None}
-VERBS = ("void", "archive", "delete", "job", "purge", "restore", "unmark", "remake", "company")
+VERBS = (
+    "void",
+    "archive",
+    "delete",
+    "job",
+    "purge",
+    "restore",
+    "unmark",
+    "remake",
+    "tied",
+    "company",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +53,17 @@ def staged(verb: str, world: World, bridge: Bridge) -> Plan:
         for n in range(60):
             world["mem"].add("Lead", name=f"lead {n}")
         return bridge.plan("delete", leads(world, 60), **WHY)
+    if verb == "tied":
+        # Records of one kind that name each other: their links are written beside their remakes.
+        for one, other in pairwise(some):
+            link = Link("partner", RecordRef.parse(other), None)
+            world["mem"].tie(one.partition("/")[2], link)
     if verb == "company":
         return bridge.plan("delete", leads(world, 3, "Company"), **WHY)
     first = bridge.apply(bridge.plan("void" if verb == "unmark" else "delete", some, **WHY))
     if verb == "purge":
         return bridge.plan("purge", some, **WHY)
-    if verb == "remake":
+    if verb in ("remake", "tied"):
         plan = bridge.plan("purge", some, **WHY)
         bridge.apply(plan, confirm=plan.confirm)
         return bridge.plan("restore", first, remake=True)
@@ -115,7 +133,7 @@ def test_killed_at_any_step_one_resume_settles_all(
             assert changed == clean, (verb, at, after, steps[at - 1])
 
 
-@pytest.mark.parametrize("verb", ["delete", "remake"])
+@pytest.mark.parametrize("verb", ["delete", "remake", "tied"])
 def test_killed_in_the_resume_as_well_it_still_settles(
     verb: str, open_bridge: Callable[..., Bridge], world: World, tmp_path: Path
 ) -> None:
