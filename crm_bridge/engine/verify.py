@@ -41,7 +41,7 @@ def judge(connected: Connected, phase: Phase, item: Item, again: list[Item]) -> 
         _judge_unseen(phase, item, answer, again)
         return
     if answer.passing:
-        _judge_turned_away(item, after, again)
+        judge_turned_away(phase, item, after, again)
     elif answer.verdict is Verdict.PENDING:
         item.outcome = answer
     elif answer.problem is not None and answer.problem.code == "divide":
@@ -116,24 +116,26 @@ def turned_away(item: Item) -> Outcome:
     return not_sent(item.ref, problem.message.rstrip(".") if problem else "it was turned away")
 
 
-def _judge_turned_away(item: Item, after: Record, again: list[Item]) -> None:
+def judge_turned_away(phase: Phase, item: Item, after: Record, again: list[Item]) -> None:
     """The whole call was turned away, and a look confirms it: sent again, within bounds."""
-    answer, before = item.answer, item.before
-    assert answer is not None
-    if before is not None and not before.unreadable and after.state is not before.state:
-        item.outcome = _as_found(
-            skipped(item.ref, "changed", "somebody changed it meanwhile."), after
-        )
+    before = item.before
+    if phase.what in ("fields", "lock"):
+        fits = after.state not in (State.GONE, State.DELETED)
     else:
+        # An earlier phase may have brought it where this one takes it from.
+        fits = after.state in phase.row.takes or before is None or after.state is before.state
+    if fits:
         _once_more(item, again)
+    else:
+        meanwhile = skipped(item.ref, "changed", "somebody changed it meanwhile.")
+        item.outcome = _as_found(meanwhile, after)
 
 
 def _once_more(item: Item, again: list[Item]) -> None:
     busy = item.answer and item.answer.problem and item.answer.problem.code == "busy"
     if busy or item.tries < MOST_TRIES:
-        again.append(
-            item
-        )  # the guard bounds the waits for a busy vendor, and halts when they are vain
+        # The guard bounds the waits for a busy vendor, and halts when they are vain.
+        again.append(item)
     else:
         item.outcome = turned_away(item)
 
@@ -153,7 +155,7 @@ def _judge_unseen(phase: Phase, item: Item, answer: Outcome, again: list[Item]) 
         if item.after is None or seen_before:
             item.outcome = turned_away(item)
         else:
-            _judge_turned_away(item, item.after, again)
+            judge_turned_away(phase, item, item.after, again)
         return
     if answer.verdict is Verdict.FAILED and answer.problem and answer.problem.code != "divide":
         item.outcome = answer

@@ -25,7 +25,7 @@ from crm_bridge.registry import simulators
 from crm_bridge.simulator import serving
 from crm_bridge.simulator.settings import config_text
 from tests.safety.nursery import Ended, Nursery
-from tests.safety.wire import KILLS, Wire
+from tests.safety.wire import KILLS, NEVER, Wire
 
 WHY = (
     "--reason",
@@ -369,7 +369,7 @@ def _wire(scene: Scene, point: Point, folder: Path, since: int) -> list[str]:
     # Not by their old ids: a record that is made anew is not named by it on the wire. At a death as
     # many lanes may be under way as there are records.
     died = scene.count if point.kind in KILLS else 0
-    least = sent - died - (point.kind == "not_arrived")
+    least = sent - died - (point.kind in NEVER)
     most = sent + died + (point.kind == "doubled")
     if scene.verb == "remake" and not least <= arrived <= most:
         wrong.append(f"{arrived} writes on the wire, {sent} sends in the journal")
@@ -381,7 +381,7 @@ def _wire(scene: Scene, point: Point, folder: Path, since: int) -> list[str]:
         id_ = ref.partition("/")[2]
         wire, told = asked[id_], sends[id_]
         slack = point.kind in KILLS or doubled
-        lost = point.kind in ("not_arrived",)
+        lost = point.kind in NEVER
         if wire > told + slack or told > wire + lost + (point.kind in KILLS):
             wrong.append(f"{id_}: {wire} requests on the wire, {told} sends in the journal")
         if wire > intents[id_] + doubled:

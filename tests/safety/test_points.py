@@ -62,6 +62,16 @@ def _sample(scene: Scene, every: list[Point], seed: str) -> list[Point]:
     return [by_kind.choice([p for p in late if p.kind == kind]) for kind in kinds]
 
 
+def test_the_second_step_of_a_delete_that_was_turned_away_is_sent_once_more(tmp_path: Path) -> None:
+    """FxiaoKe deletes what is void: after a refusal the record lies where the first step left it."""
+    with Ground("fxiaoke") as ground:
+        scene = Scene(ground, "delete", 2)
+        scene.prepare()
+        (at,) = [n for n, line in enumerate(scene.lines, 1) if "/data/delete" in line]
+        wrong = try_point(scene, Point("busy", at), fresh(tmp_path, "point"))
+        assert not wrong
+
+
 @pytest.mark.parametrize("when", ["before", "within", "after", "head"])
 def test_killed_at_a_write_of_the_journal(when: str, tmp_path: Path) -> None:
     with Ground("fxiaoke") as ground:

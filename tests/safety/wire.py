@@ -28,11 +28,14 @@ KINDS = (
 )
 """What can go wrong with one request; see `Wire._trouble`."""
 KILLS = ("killed_before", "killed_after")
+NEVER = ("not_arrived", "busy")
+"""What keeps a request from the vendor for good; `busy` is answered on the way, with a 429."""
 
 _UNWELL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n"
     b"<html>no</html>"
 )
+_BUSY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass(slots=True)
@@ -147,6 +150,8 @@ class Wire:
             self._ghosts.append(ghost)
             ghost.start()
             return None
+        if kind == "busy":
+            return _BUSY, False
         answer = self._forward(request, passed)
         if kind == "killed_after":
             os.kill(self.victim, signal.SIGKILL)
