@@ -461,6 +461,10 @@ def _barred(
     bars, found = draft.bars[connected.crm], dict[RecordRef, tuple[str, str]]()
     if not refs or not (bars or draft.stays):
         return found
+    goes = kinds_along(connected, {refs[0].kind}, operations)
+    if not (bars.reach(goes) or (draft.stays and goes.intersection(draft.kinds[connected.crm]))):
+        # Nothing that is out of reach can hang on these: no call is made for it.
+        return found
 
     def aside(record: Record, root: RecordRef) -> None:
         if (code := draft.stays.get(mark_of(record.ref))) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from crm_bridge.engine.accounts import Connected
@@ -28,6 +28,11 @@ class Bars:
 
     def __bool__(self) -> bool:
         return bool(self.held or self.protection.kinds or self.protection.where)
+
+    def reach(self, kinds: Collection[str]) -> bool:
+        """Whether anything of these kinds may be out of reach."""
+        some = {*self.protection.kinds, *(kind for kind, _ in self.held)}
+        return bool(self.protection.where) or not some.isdisjoint(kinds)
 
     def of(self, record: Record) -> tuple[str, str] | None:
         """The code and the words of what bars a record; None where nothing does."""

@@ -85,3 +85,20 @@ def test_what_is_held_and_only_loses_a_tie_is_told() -> None:
         plan = bridge.plan("delete", [contact], **WHY)
         told = [f.refs for f in plan.findings if f.code == "protected"]
         assert told == [(RecordRef("sf", "Account", other),)]
+
+
+def test_looking_for_what_is_out_of_reach_costs_nothing_where_nothing_can_be() -> None:
+    with street("salesforce", records=60) as one:
+        leads = [RecordRef("sf", "Lead", id) for id in live(one.truth("sf"), "Lead")][:30]
+
+        def calls(*refs: RecordRef) -> int:
+            bridge = one.bridge()
+            bridge.accounts.connected("sf")
+            before = len(one.grounds["sf"].arrived("sf"))
+            bridge.plan("delete", refs, **WHY)
+            return len(one.grounds["sf"].arrived("sf")) - before
+
+        plain = calls(*leads)
+        one.bridge().hold(RecordRef("sf", "Account", live(one.truth("sf"), "Account")[0]), "a court")
+        one.bridge().hold(leads[0], "a court")
+        assert calls(*leads) == plain
