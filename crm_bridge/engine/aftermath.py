@@ -228,7 +228,9 @@ class Aftermath:
         untied, self._street.untied = self._street.untied, []
         crm = self._connected.crm
         own = {step.kind for step in self._plan.steps if step.crm == crm}
-        lookups = self._lookups({*own, *self._street.kinds})
+        # What a lookup led to may have come back in another run, long before.
+        told_kinds = {told for _, _, _, (told, _) in untied if told}
+        lookups = self._lookups({*own, *self._street.kinds, *told_kinds})
         wanted: dict[tuple[str, str], RecordRef] = {}
         for _, ref, name, (told, id_) in untied:
             kinds = lookups.get((ref.kind, name), [])

@@ -99,6 +99,8 @@ def test_looking_for_what_is_out_of_reach_costs_nothing_where_nothing_can_be() -
             return len(one.grounds["sf"].arrived("sf")) - before
 
         plain = calls(*leads)
-        one.bridge().hold(RecordRef("sf", "Account", live(one.truth("sf"), "Account")[0]), "a court")
+        one.bridge().hold(
+            RecordRef("sf", "Account", live(one.truth("sf"), "Account")[0]), "a court"
+        )
         one.bridge().hold(leads[0], "a court")
         assert calls(*leads) == plain

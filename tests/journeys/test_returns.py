@@ -54,3 +54,27 @@ def test_what_was_tied_to_a_child_that_went_along_is_tied_to_the_new_one() -> No
         org = later.accounts.connected("sf").account.org
         new = later.history.journal.remade(org, "Contact", [contact])[contact].id
         assert one.truth("sf")["Account", other].fields["Primary_Contact__c"] == new
+
+
+def test_a_lookup_that_another_run_emptied_leads_to_what_stands_there_now() -> None:
+    with street("fxiaoke", records=24) as one:
+        bridge, truth = one.bridge(), one.truth("fxk")
+        accounts = [RecordRef("fxk", "AccountObj", id) for id in live(truth, "AccountObj")]
+        plan = bridge.plan("delete", accounts, **WHY)
+        free = {ref.id for step in plan.steps for ref in step.refs}
+        contact = next(
+            t
+            for t in truth.values()
+            if t.kind == "ContactObj" and t.state == "live" and not t.locked
+            if t.fields.get("account_id") in free
+        )
+        ref = RecordRef("fxk", "ContactObj", contact.id)
+        account = RecordRef("fxk", "AccountObj", contact.fields["account_id"])
+        void = bridge.apply(bridge.plan("void", [ref], **WHY)).run
+        plan = bridge.plan("delete", [account], **WHY)
+        gone = bridge.apply(plan, confirm=plan.confirm).run
+        made = bridge.apply(bridge.plan("restore", gone, remake=True, **WHY))
+        new = next(iter(made.outcomes)).new_ref
+        assert new is not None
+        assert bridge.apply(bridge.plan("restore", void, **WHY)).ok
+        assert one.truth("fxk")["ContactObj", contact.id].fields["account_id"] == new.id
