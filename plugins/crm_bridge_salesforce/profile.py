@@ -285,6 +285,9 @@ def rule(
     if cascade and restricted:
         return CascadeRule(kind, child, via, Effect.MAY_FOLLOW, undeletable, note=_NOTE_BOTH,
                            **facts)  # fmt: skip
+    if cascade and child == ENTRY:
+        return CascadeRule(kind, child, via, Effect.MAY_FOLLOW, undeletable, note=_NOTE_ENTRY,
+                           **facts)  # fmt: skip
     if cascade:
         note = ((_NOTE_LOST if undeletable is False else "") + contents).strip()
         return CascadeRule(kind, child, via, Effect.FOLLOWS, undeletable, note=note, **facts)

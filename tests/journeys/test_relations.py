@@ -6,7 +6,7 @@ import pytest
 
 from crm_bridge.model.abilities import Effect
 from tests.journeys import relations
-from tests.journeys.street import VENDORS
+from tests.journeys.street import VENDORS, street
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -39,3 +39,18 @@ def test_a_record_that_nobody_told_of_is_missed_and_one_that_stays_is_wrong() ->
     assert found.wrong == [
         "follows: Contacts/1 did not", "follows: Contacts/3 was not told of",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "moved", [{"both_flags": "refuse"}, {"entry_in_use": "archive"}], ids=lambda m: next(iter(m))
+)
+def test_what_salesforce_leaves_open_stood_there_as_something_that_may_be(
+    moved: dict[str, str],
+) -> None:
+    scores = {effect: relations.Score() for effect in relations.SURE}
+    with street("salesforce") as one:
+        for seed in (81, 700):
+            found = relations.graph(one, "sf", "salesforce", seed, **moved)
+            found.scored(scores)
+            assert found.wrong == []
+    assert any(score.right + score.told for score in scores.values())
