@@ -123,7 +123,7 @@ class Ahead:
         if self._count >= KEPT:
             return
         spool: Spool[Snapshot] = Spool(
-            lambda one: to_line(one)[0].decode(), lambda text: from_line(text.encode())
+            lambda one: to_line(one).decode(), lambda text: from_line(text.encode())
         )
         for ref, record in seen.records.items():
             spool.append(Snapshot(record))

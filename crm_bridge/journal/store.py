@@ -556,19 +556,24 @@ class Journal:
 
     def _captured_rows(self, n: int) -> Iterator[tuple[str, str, str, str]]:
         c = _CAPTURED
-        after = -1
+        after, kept = -1, self._kept(n)
         while True:
             rows = self._connection.read(
-                select(c.position, c.kind, c.id, c.effect, c.sha256)
+                select(c.position, c.kind, c.id, c.effect)
                 .where(c.n == n, c.position > after)
                 .order_by(c.position)
                 .limit(_AT_ONCE)
             )
-            for _, kind, id_, effect, sha256 in rows:
-                yield kind, id_, effect, sha256.hex()
+            for _, kind, id_, effect in rows:
+                yield kind, id_, effect, pages.sha256_of(next(kept))
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1][0]
+
+    def _kept(self, n: int) -> Iterator[bytes]:
+        """The lines of a `snapshot` entry, in their order."""
+        for first, sha256 in self._written(self._row(n)).entry.body["frames"]:
+            yield from self._lines(n, first, sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -586,7 +591,7 @@ class _Page:
         if len(crms) > 1:
             raise JournalError(f"a page of snapshots is of one account, not of {sorted(crms)}.")
         lines = [pages.to_line(snapshot) for snapshot in snapshots]
-        frames = list(pages.frames_of([line for line, _ in lines]))
+        frames = list(pages.frames_of(lines))
         kind = next((s.record.ref.kind for s in snapshots if not s.parent), "")
         kind = kind or snapshots[0].record.ref.kind
         rows = [
@@ -597,11 +602,11 @@ class _Page:
                 shot.record.ref.id,
                 _parent(shot.parent, kind),
                 shot.effect,
-                sha256,
+                b"",
             )
-            for position, (shot, (_, sha256)) in enumerate(zip(snapshots, lines, strict=True))
+            for position, shot in enumerate(snapshots)
         ]
-        digest = chain.digest_rows([(*row[:-1], row[-1].hex()) for row in rows])
+        digest = chain.digest_rows([(*row[:-1], "") for row in rows])
         body = pages.manifest(frames, len(rows), digest)
         entry = Entry("snapshot", run, crms.pop(), org, kind, step, page, body=body)
         return cls(entry, _wrapped(entry), frames, rows)

@@ -69,7 +69,7 @@ captured: Final = Table(
     Column("id", Text, nullable=False),
     Column("parent", Text, nullable=False),  # id of who takes it along, or Kind/id
     Column("effect", Text, nullable=False),
-    Column("sha256", LargeBinary, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),  # empty since m002: the frame's covers it
     Index("captured_by_id", "org", "kind", "id"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
