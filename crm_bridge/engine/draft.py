@@ -160,7 +160,7 @@ class _Draft:
         if profile.read_calls > 1:
             # The first read of a kind asks for the kind itself as well, and a plan may read smaller
             # parts; the run does neither.
-            made = min(made, reads_of(profile, len(refs)))
+            made = min(made, ceil(len(refs) / max(1, profile.read_batch)) * profile.read_calls)
         self.looked[key] = (calls + made, records + len(refs))
         return found
 

@@ -261,6 +261,7 @@ PROFILE: Final = Profile(
     read_batch=READ,
     read_calls=READ_CALLS,
     away_calls=2 * READ // BATCH,
+    proof_calls=3,
     id_grammar=r"[1-9][0-9]{0,18}",
     hosts=("hubapi.com",),
     measures=MEASURES,

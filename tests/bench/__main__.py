@@ -188,7 +188,8 @@ same machine, each in a process of its own, so their own CPU is in every wall ti
   sends exactly our calls, recorded before, with as many threads. *(a)*: a loop over the vendor's client,
   one record a call; *(b)*: the client's own batch calls; both are samples, scaled, without plan,
   snapshot, journal or verification.
-- CPU is of the whole process, the vendor's client included; *(c) CPU* is the bare loop's for the same calls,
+- CPU is of the whole process from its first call on, the vendor's client included, as for the bare loop:
+  imports are left out of both; *(c) CPU* is the bare loop's for the same calls,
   *CPU/(c)* what the core and the adapter take in all beside it.
 - The core alone, vendor client left out, in memory with 40 fields a record: {core}.
 - *predicted/real*: calls that the plan prints for applying it, over those that the receipt counts.

@@ -55,6 +55,9 @@ def main() -> None:
     if asked.record:
         recorded(asked.record)
     with Bridge.open(asked.config) as bridge:
+        # As in the bare loop, what is imported is imported before; nothing is sent by either.
+        bridge.runs()
+        bridge.accounts.adapter(asked.crm)
         wall, cpu = time.monotonic(), time.process_time()
         plan = bridge.plan(
             asked.operation,

@@ -103,4 +103,7 @@ def stage(
 def own(folder: Path) -> dict[str, str]:
     """An environment whose locks, tokens, paces and journals lie in a folder of the bench."""
     names = ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
-    return {**os.environ, **dict.fromkeys(names, str(folder))}
+    own = {**os.environ, **dict.fromkeys(names, str(folder))}
+    # Every process of the bench would compile what it imports anew, and time that.
+    own.pop("PYTHONDONTWRITEBYTECODE", None)
+    return own
