@@ -449,8 +449,10 @@ def reads_of(profile: Profile, count: int, *, away: bool = False, along: bool = 
     batch = max(1, profile.read_batch)
     if calls <= FEW:
         return ceil(count / batch) * calls
-    # What a read of a full batch takes by the hundred, a smaller one takes less of.
-    return ceil(count * calls / batch)
+    # What a read of a full batch takes by the hundred, a smaller one takes less of; but what is away
+    # is looked for in a list and then in the bin, however few.
+    least = FEW if away and profile.away_calls else 1
+    return max(min(count, 1) * least, ceil(count * calls / batch))
 
 
 def counts_of(

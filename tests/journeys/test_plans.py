@@ -156,3 +156,17 @@ def test_a_run_that_was_undone_asks_for_no_attention() -> None:
         bridge.apply(bridge.plan("restore", receipt, **WHY))
         assert bridge.attention() == []
         assert "undone" in bridge.receipt(receipt.run).note
+
+
+@pytest.mark.parametrize(
+    ("vendor", "kind", "count"),
+    [("hubspot", "companies", 60), ("hubspot", "contacts", 9), ("fxiaoke", "ContactObj", 30)],
+)
+def test_a_plan_of_a_few_records_tells_its_calls(vendor: str, kind: str, count: int) -> None:
+    with street(vendor, records=100) as one:
+        (crm,) = one.crms
+        chosen = live(one.truth(crm), kind)[:count]
+        with one.bridge() as bridge:
+            plan = bridge.plan("delete", [f"{crm}:{kind}/{id_}" for id_ in chosen], **WHY)
+            receipt = bridge.apply(plan, confirm=plan.confirm)
+    assert abs(plan.counts.calls - receipt.calls) <= max(1, receipt.calls * 0.05)
