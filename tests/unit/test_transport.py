@@ -51,7 +51,8 @@ class Server:
             threading.Thread(target=self._one, args=(client,), daemon=True).start()
 
     def _one(self, client: socket.socket) -> None:
-        with client, client.makefile("rb") as reader:
+        # Who asks may hang up at any point.
+        with contextlib.suppress(OSError), client, client.makefile("rb") as reader:
             while True:
                 head = b""
                 while (line := reader.readline()) not in (b"\r\n", b""):
