@@ -199,8 +199,15 @@ class _Draft:
         )
         self.go(one.way, target)
 
-    def coming(self, wanted: Collection[RecordRef]) -> set[RecordRef]:
-        """Which of these the plan brings back by now, as targets or along with them."""
+    def coming(
+        self, wanted: Collection[RecordRef], also: Collection[RecordRef] = ()
+    ) -> set[RecordRef]:
+        """Which of these the plan brings back by now, as targets or along with them.
+
+        Args:
+            wanted: Records that others name.
+            also: Records that come back too, if nothing keeps them.
+        """
         # Beside each of them, what took it along where that is brought back.
         roots: dict[RecordRef, set[RecordRef]] = {ref: {ref} for ref in wanted}
         by_kind: dict[tuple[str, str], list[str]] = {}
@@ -221,6 +228,7 @@ class _Draft:
             for target in targets
             if target.ref in asked
         }
+        there |= asked.intersection(also)
         return {ref for ref, some in roots.items() if not some.isdisjoint(there)}
 
     def say(self, finding: Finding) -> None:
@@ -752,21 +760,26 @@ def _parents(draft: _Draft, accounts: Accounts) -> None:
             if kept := [source for source in some if source.before is not None]:
                 _inspect_restore(draft, accounts.connected(kept[0].ref.crm), kept)
     waiting, draft.waiting = draft.waiting, []
+    left: list[tuple[_Returning, set[RecordRef]]] = []
     while waiting:
         wanted = {ref for one in waiting for ref in one.missing.values()}
-        coming = draft.coming(wanted)
-        ready = [one for one in waiting if coming.issuperset(one.missing.values())]
-        for one in ready:
-            draft.back(one)
-        waiting = [one for one in waiting if not coming.issuperset(one.missing.values())]
-        if not ready:
-            break
-    for one in waiting:
+        # Records that name each other come back together; what is empty then is filled at the end.
+        coming = draft.coming(wanted, {one.source.ref for one in waiting})
         if wish.on_conflict == "null":
-            one.without = tuple(dict.fromkeys((*one.without, *one.missing)))
-            draft.back(one)
-            continue
-        name, parent = next(iter(one.missing.items()))
+            for one in waiting:
+                away = (name for name, ref in one.missing.items() if ref not in coming)
+                one.without = tuple(dict.fromkeys((*one.without, *away)))
+            break
+        lacking = [one for one in waiting if not coming.issuperset(one.missing.values())]
+        if not lacking:
+            break
+        left += [(one, coming) for one in lacking]
+        waiting = [one for one in waiting if coming.issuperset(one.missing.values())]
+    for one in waiting:
+        draft.back(one)
+    for one, coming in left:
+        missing = {name: ref for name, ref in one.missing.items() if ref not in coming}
+        name, parent = next(iter(missing.items()))
         how = (
             "no run of this journal kept it, so it cannot be made either."
             if wish.on_conflict == "create"
@@ -781,7 +794,7 @@ def _parents(draft: _Draft, accounts: Accounts) -> None:
                     f"its {name} names {parent}, which is not there; {how}",
                 ),
                 state=State.GONE,
-                details={"fields": list(one.missing)},
+                details={"fields": list(missing)},
             ),
         )
     if made := asked & draft.coming(asked):

@@ -78,3 +78,27 @@ def test_a_lookup_that_another_run_emptied_leads_to_what_stands_there_now() -> N
         assert new is not None
         assert bridge.apply(bridge.plan("restore", void, **WHY)).ok
         assert one.truth("fxk")["ContactObj", contact.id].fields["account_id"] == new.id
+
+
+def test_records_that_name_each_other_are_made_anew_together() -> None:
+    with street("salesforce", records=24) as one:
+        bridge, truth = one.bridge(), one.truth("sf")
+        accounts = [RecordRef("sf", "Account", id) for id in live(truth, "Account")]
+        plan = bridge.plan("delete", accounts, **WHY)
+        free = {ref.id for step in plan.steps for ref in step.refs}
+        contact, account = next(
+            (t.id, t.fields["AccountId"])
+            for t in truth.values()
+            if t.kind == "Contact" and t.state == "live" and t.fields.get("AccountId") in free
+        )
+        # The contact goes along with the account that names it.
+        assert one.person("sf", "edit", "Account", [account], Primary_Contact__c=contact)
+        run = bridge.apply(bridge.plan("delete", [RecordRef("sf", "Account", account)], **WHY)).run
+        one.grounds["sf"].turn("sf", PAST)
+        later = one.bridge()
+        undone = later.apply(later.plan("restore", run, remake=True, **WHY))
+        new = next(iter(undone.outcomes)).new_ref
+        assert new is not None
+        made = one.truth("sf")
+        named = made["Account", new.id].fields["Primary_Contact__c"]
+        assert made["Contact", named].fields["AccountId"] == new.id
