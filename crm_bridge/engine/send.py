@@ -484,6 +484,12 @@ def _passing(item: Item) -> bool:
     return item.answer.passing
 
 
+def _double(item: Item) -> bool:
+    """Refused since its like is there already, which may be what this very request made, doubled."""
+    problem = item.answer.problem if item.answer else None
+    return _verdict(item) is Verdict.FAILED and bool(problem and problem.code == "duplicate")
+
+
 def _verdict(item: Item) -> Verdict:
     assert item.answer is not None
     return item.answer.verdict
@@ -524,7 +530,7 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
     if not items:
         return
     if phase.what == "create" and tells_twins(street.connected):
-        lost = [i for i in items if _verdict(i) is Verdict.UNKNOWN or _passing(i)]
+        lost = [i for i in items if _verdict(i) is Verdict.UNKNOWN or _passing(i) or _double(i)]
         made = look_for_made(street, phase.step.kind, lost)
         for item in lost:
             item.looked = item.ref in made

@@ -27,7 +27,7 @@ from crm_bridge.journal.connection import Connection
 from crm_bridge.journal.pages import Frame
 from crm_bridge.journal.store import Entry, Journal
 from crm_bridge.model.records import State
-from crm_bridge.model.results import Outcome, Verdict, done
+from crm_bridge.model.results import Outcome, Verdict, done, failed
 from crm_bridge.testing.memory import MemoryAdapter
 from crm_bridge.testing.world import Tenant, World
 from tests.safety.dying import Death, Died, one_lane
@@ -767,3 +767,23 @@ def test_what_was_turned_away_and_done_is_known_to_a_resume_as_done(
     receipt = open_bridge().apply(plan)
     assert receipt.counts[Verdict.DONE] == 2
     assert max(Counter(writes(world)).values()) == 1
+
+
+def test_a_remake_that_its_own_double_refused_is_found_and_done(
+    world: World, bridge: Bridge
+) -> None:
+    """The first of two made it; the second was refused, for the like of it was there: its own."""
+    some = leads(world, 2)
+    first = bridge.apply(bridge.plan("delete", some, **WHY))
+    purge = bridge.plan("purge", some, **WHY)
+    bridge.apply(purge, confirm=purge.confirm)
+    create = MemoryAdapter.create
+
+    def refused(self: MemoryAdapter, records: Any) -> list[Outcome]:
+        list(create(self, records))
+        return [failed(r.ref, "duplicate", "it exists already.") for r in records]
+
+    with patch.object(MemoryAdapter, "create", refused):
+        receipt = bridge.apply(bridge.plan("restore", first, remake=True))
+    assert receipt.counts[Verdict.DONE] == 2
+    assert all(o.new_ref and state(world, str(o.new_ref)) == "live" for o in receipt.outcomes)
