@@ -304,6 +304,8 @@ class Anew:
             lambda: self._connected.adapter.link([(ref, link) for _, ref, link in part]),
         )
         failures = {o.ref: o for o in outcomes if o.verdict is not Verdict.DONE}
+        if trouble:
+            part = self._not_there(part)
         left = []
         for item, ref, link in part:
             problem = failures[ref].problem if ref in failures else None

@@ -59,6 +59,9 @@ def write(
     street.journal.append(
         street.entry("outcome", first, kind, batch=street.batch, attempt=1, body=body)
     )
+    if trouble and permit.sent:
+        # The next write on one of these waits until this one cannot arrive any more.
+        street.rest(street.settle)
     return outcomes, trouble
 
 

@@ -26,7 +26,7 @@ from crm_bridge.errors import (
 from crm_bridge.journal.connection import Connection
 from crm_bridge.journal.pages import Frame
 from crm_bridge.journal.store import Entry, Journal
-from crm_bridge.model.records import State
+from crm_bridge.model.records import Link, RecordRef, State
 from crm_bridge.model.results import Outcome, Verdict, done, failed
 from crm_bridge.testing.memory import MemoryAdapter
 from crm_bridge.testing.world import Tenant, World
@@ -787,3 +787,24 @@ def test_a_remake_that_its_own_double_refused_is_found_and_done(
         receipt = bridge.apply(bridge.plan("restore", first, remake=True))
     assert receipt.counts[Verdict.DONE] == 2
     assert all(o.new_ref and state(world, str(o.new_ref)) == "live" for o in receipt.outcomes)
+
+
+@pytest.mark.parametrize("fault", ["cut_before", "cut_after"])
+def test_a_link_waits_until_one_before_it_on_the_same_record_is_no_longer_in_doubt(
+    world: World, bridge: Bridge, fault: str
+) -> None:
+    one, other = leads(world, 2)
+    company = next(e.id for e in world["mem"].records.values() if e.kind == "Company")
+    for name, ref in (("partner", other), ("client", f"mem:Company/{company}")):
+        world["mem"].tie(id_of(one), Link(name, RecordRef.parse(ref), None))
+    first = bridge.apply(bridge.plan("delete", [one], **WHY))
+    purge = bridge.plan("purge", [one], **WHY)
+    bridge.apply(purge, confirm=purge.confirm)
+    world.trouble("mem", fault, on="link")
+    receipt = bridge.apply(bridge.plan("restore", first, remake=True))
+    (outcome,) = receipt.outcomes
+    assert outcome.verdict is Verdict.DONE
+    assert outcome.new_ref is not None
+    links = {link.name for link in world["mem"].records[outcome.new_ref.id].links}
+    assert links == {"partner", "client"}
+    assert order([line for line in bridge.export_journal() if line["run"] == receipt.run]) == []
