@@ -331,19 +331,18 @@ class Journal:
         e, c = _ENTRIES, _CAPTURED
         found: dict[RecordRef, tuple[int, int]] = {}
         for (crm, kind), ids in groups.items():
-            orgs = select(e.org).where(e.run == run, e.stage == "snapshot", e.crm == crm).distinct()
-            for org in [row[0] for row in self._connection.read(orgs)]:
-                for part in _chunks(ids):
-                    statement = (
-                        select(c.id, c.n, c.position)
-                        .join_from(tables.captured, tables.entries, e.n == c.n)
-                        .where(e.org == org, c.kind == kind, c.id.in_(part))
-                        .where(e.run == run, e.crm == crm)
-                        .where(*([c.parent == ""] if targets else []))
-                        .order_by(c.n, c.position)
-                    )
-                    for id_, n, position in self._connection.read(statement):
-                        found[RecordRef(crm, kind, id_)] = (n, position)
+            for part in _chunks(ids):
+                statement = (
+                    select(c.id, c.n, c.position)
+                    .join_from(tables.captured, tables.entries, e.n == c.n)
+                    .where(c.kind == kind, c.id.in_(part))
+                    # Not by the run's index: by the ids, of which a run has a million others.
+                    .where(e.run.concat("") == run, e.crm == crm)
+                    .where(*([c.parent == ""] if targets else []))
+                    .order_by(c.n, c.position)
+                )
+                for id_, n, position in self._connection.read(statement):
+                    found[RecordRef(crm, kind, id_)] = (n, position)
         return found
 
     def _open(self, n: int, positions: Collection[int]) -> Iterator[tuple[int, Snapshot]]:

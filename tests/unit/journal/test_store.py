@@ -270,3 +270,25 @@ def test_children_are_found_with_their_parent_and_after_it(journal: Journal) -> 
         assert journal.followers("r-1", [ref(odd)]) == {ref(odd): [note, late]}
         (trace,) = journal.traces("org", "Task", ["l" + odd])["l" + odd]
         assert trace.parent == ref(odd)
+
+
+def test_a_record_is_found_by_its_id_however_many_a_run_kept(journal: Journal) -> None:
+    def work() -> int:
+        steps = [0]
+
+        def count() -> int:
+            steps[0] += 1
+            return 0
+
+        driver = journal._connection.driver
+        driver.set_progress_handler(count, 10)
+        assert len(journal.snapshots("r-1", [ref("1")])) == 1
+        assert "1" in journal.traces("org", "Lead", ["1"])
+        driver.set_progress_handler(None, 0)
+        return steps[0]
+
+    journal.keep("r-1", "org", 0, 0, [Snapshot(record("1"))])
+    few = work()
+    for page in range(1, 300):
+        journal.keep("r-1", "org", 0, page, [Snapshot(record(f"{page}0"))])
+    assert work() <= few * 2
