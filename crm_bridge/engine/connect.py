@@ -96,10 +96,11 @@ class Accounts:
             adapter, guard, settings = self._made(crm)
             lanes = self._lanes(adapter, guard, type(adapter).profile.lanes)
             account, seen_at = self._asked(crm)
-            profile = with_marks(self._called(crm, adapter.abilities), settings.marks)
             if account.rates is not None:
                 guard.rates(account.rates, settings.pace)
+            # As soon as the org is known: what follows counts together with other processes.
             guard.share(self.vendor(crm), account.org)
+            profile = with_marks(self._called(crm, adapter.abilities), settings.marks)
             if profile.lanes != lanes.count:
                 lanes.close()
                 lanes = self._lanes(adapter, guard, profile.lanes)
