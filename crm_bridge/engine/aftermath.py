@@ -12,8 +12,9 @@ from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.anew import Anew
 from crm_bridge.engine.history import History
 from crm_bridge.engine.inspect import TAKEN_ALONG
-from crm_bridge.engine.restore import Renames, compare, read_each, there
+from crm_bridge.engine.restore import Comparison, Renames, compare, read_each, there
 from crm_bridge.engine.send import Street
+from crm_bridge.engine.verify import Renamed
 from crm_bridge.engine.work import Item, Phase, went_through, with_problem
 from crm_bridge.journal.rows import Snapshot
 from crm_bridge.model.abilities import Effect, Operation, Support
@@ -89,17 +90,30 @@ class Aftermath:
             if now is None or item.source is None or item.outcome is None:
                 continue
             not_set = {*item.outcome.details.get("not_set", ()), *item.target.without}
-            found = compare(item.source, now, self._connected, renamed, not_set, last.row.support)
             ref = item.outcome.new_ref or item.ref
-            self._may_be_mended(item, ref, found.matters, item.source)
-            # What a remake could not set may have been a lookup to what is only made later.
-            left = {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
-            self._may_be_mended(item, ref, left, item.source)
+            found = self._held(item, ref, item.source, now, renamed, not_set, last.row.support)
             item.outcome = told(item.outcome, found.matters, found.named)
         if last.row.support is Support.REMADE:
             self._made_back(items)
         else:
             self._children_back(last, items)
+
+    def _held(
+        self,
+        item: Item,
+        ref: RecordRef,
+        kept: Record,
+        now: Record,
+        renamed: Renamed,
+        not_set: Collection[str],
+        support: Support,
+    ) -> Comparison:
+        """Hold what is there now against what was kept, and remember what may be mended at the end."""
+        found = compare(kept, now, self._connected, renamed, not_set, support)
+        # What a remake could not set may have been a lookup to what is only made later.
+        left = {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
+        self._may_be_mended(item, ref, {**found.matters, **left}, kept)
+        return found
 
     def _made_back(self, items: Sequence[Item]) -> None:
         """Hold what was made anew with its parent against what was kept as well."""
@@ -113,15 +127,12 @@ class Aftermath:
                     continue
                 ref = child.outcome.new_ref or child.ref
                 not_set = child.outcome.details.get("not_set", ())
-                found = compare(
-                    child.source, child.after, self._connected, renamed, not_set, Support.REMADE
+                found = self._held(
+                    item, ref, child.source, child.after, renamed, not_set, Support.REMADE
                 )
                 if found.matters:
                     differ[str(ref)] = found.matters
                 self._street.kinds.add(ref.kind)
-                left = {n: v for n, v in found.named.items() if n in not_set and is_empty(v[1])}
-                for differ_ in (found.matters, left):
-                    self._may_be_mended(item, ref, differ_, child.source)
             if differ and item.outcome is not None:
                 item.outcome = with_problem(
                     item.outcome,

@@ -95,12 +95,17 @@ class Accounts:
         if crm not in self._connected:
             adapter, guard, settings = self._made(crm)
             lanes = self._lanes(adapter, guard, type(adapter).profile.lanes)
-            account, seen_at = self._asked(crm)
-            if account.rates is not None:
-                guard.rates(account.rates, settings.pace)
-            # As soon as the org is known: what follows counts together with other processes.
-            guard.share(self.vendor(crm), account.org)
-            profile = with_marks(self._called(crm, adapter.abilities), settings.marks)
+            try:
+                account, seen_at = self._asked(crm)
+                if account.rates is not None:
+                    guard.rates(account.rates, settings.pace)
+                # As soon as the org is known: what follows counts together with other processes.
+                guard.share(self.vendor(crm), account.org)
+                profile = with_marks(self._called(crm, adapter.abilities), settings.marks)
+            except BaseException:
+                guard.together = None
+                lanes.close()
+                raise
             if profile.lanes != lanes.count:
                 lanes.close()
                 lanes = self._lanes(adapter, guard, profile.lanes)

@@ -20,6 +20,7 @@ from crm_bridge.model.results import Outcome, Receipt
 from crm_bridge.registry import Registry
 from crm_bridge.simulator import serving
 from crm_bridge_zoho.simulator import ZohoSimulator
+from tests.journeys.zoho_records import unheld
 
 WHY = {"reason": "no activity since 2022", "code": "stale", "limit_share": None}
 Truth = dict[tuple[str, str], dict[str, Any]]
@@ -59,14 +60,7 @@ class Org:
 
     def plain(self, kind: str, count: int) -> list[str]:
         """Ids of live records that nothing holds."""
-        store = self.account.store
-        found = [
-            r.id for r in store.of(kind, "live")
-            if not r.locked and not r.meta.get("approval") and not r.meta.get("converted")
-            and "CRM_Bridge_Status" not in r.fields
-        ]  # fmt: skip
-        assert len(found) >= count
-        return found[:count]
+        return unheld(self.account.store, kind, count)
 
 
 @pytest.fixture

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from crm_bridge.bridge import Bridge
 from crm_bridge.model.records import RecordRef
 from crm_bridge.model.results import Verdict
+from crm_bridge.testing.ground import Truths
 from tests.journeys.returns import PAST, back
 from tests.journeys.street import VENDORS, WHY, live, street
+
+
+def contact_of_one(bridge: Bridge, truth: Truths) -> tuple[str, str]:
+    """A contact, and its account, which a plan would take."""
+    accounts = [RecordRef("sf", "Account", id) for id in live(truth, "Account")]
+    plan = bridge.plan("delete", accounts, **WHY)
+    free = {ref.id for step in plan.steps for ref in step.refs}
+    return next(
+        (t.id, t.fields["AccountId"])
+        for t in truth.values()
+        if t.kind == "Contact" and t.state == "live" and t.fields.get("AccountId") in free
+    )
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -35,14 +49,7 @@ def test_a_restore_leaves_a_mark_that_was_there_before_the_run() -> None:
 def test_what_was_tied_to_a_child_that_went_along_is_tied_to_the_new_one() -> None:
     with street("salesforce", records=24) as one:
         before, bridge = one.truth("sf"), one.bridge()
-        accounts = [RecordRef("sf", "Account", id) for id in live(before, "Account")]
-        plan = bridge.plan("delete", accounts, **WHY)
-        free = {ref.id for step in plan.steps for ref in step.refs}
-        contact, account = next(
-            (t.id, t.fields["AccountId"])
-            for t in before.values()
-            if t.kind == "Contact" and t.state == "live" and t.fields.get("AccountId") in free
-        )
+        contact, account = contact_of_one(bridge, before)
         other = next(id for id in live(before, "Account") if id != account)
         assert one.person("sf", "edit", "Account", [other], Primary_Contact__c=contact)
         plan = bridge.plan("delete", [RecordRef("sf", "Account", account)], **WHY)
@@ -83,14 +90,7 @@ def test_a_lookup_that_another_run_emptied_leads_to_what_stands_there_now() -> N
 def test_records_that_name_each_other_are_made_anew_together() -> None:
     with street("salesforce", records=24) as one:
         bridge, truth = one.bridge(), one.truth("sf")
-        accounts = [RecordRef("sf", "Account", id) for id in live(truth, "Account")]
-        plan = bridge.plan("delete", accounts, **WHY)
-        free = {ref.id for step in plan.steps for ref in step.refs}
-        contact, account = next(
-            (t.id, t.fields["AccountId"])
-            for t in truth.values()
-            if t.kind == "Contact" and t.state == "live" and t.fields.get("AccountId") in free
-        )
+        contact, account = contact_of_one(bridge, truth)
         # The contact goes along with the account that names it.
         assert one.person("sf", "edit", "Account", [account], Primary_Contact__c=contact)
         run = bridge.apply(bridge.plan("delete", [RecordRef("sf", "Account", account)], **WHY)).run

@@ -17,6 +17,7 @@ import pytest
 
 from crm_bridge.simulator import serving
 from crm_bridge_zoho.simulator import ZohoSimulator
+from tests.journeys.zoho_records import unheld
 
 PROGRAM = Path(sys.executable).with_name("crm-bridge")
 WHY = ("--reason", "no activity since 2022", "--code", "stale", "--limit-share", "1")
@@ -55,14 +56,7 @@ class Shell:
 
     def plain(self, kind: str, count: int) -> list[str]:
         """Ids of live records that nothing holds."""
-        store = self.simulator.accounts[0].store
-        found = [
-            r.id for r in store.of(kind, "live")
-            if not r.locked and not r.meta.get("approval") and not r.meta.get("converted")
-            and "CRM_Bridge_Status" not in r.fields
-        ]  # fmt: skip
-        assert len(found) >= count
-        return found[:count]
+        return unheld(self.simulator.accounts[0].store, kind, count)
 
     def states(self, kind: str, ids: Sequence[str]) -> Counter[str]:
         store = self.simulator.accounts[0].store

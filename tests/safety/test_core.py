@@ -578,12 +578,8 @@ def test_a_remake_is_looked_for_before_it_is_sent_again(world: World, bridge: Br
     assert "readback" in mine[mine.index("outcome") : len(mine) - mine[::-1].index("intent")]
 
 
-def test_what_was_said_to_be_done_and_brought_back_by_others_is_not_done_again(
-    world: World, open_bridge: Callable[..., Bridge]
-) -> None:
-    some = leads(world, 2)
-    bridge = open_bridge()
-    plan = bridge.plan("delete", some, **WHY)
+def dying_with_an_outcome() -> Any:
+    """Within it a process dies as soon as an outcome is durable."""
     append = Journal.append
 
     def died(journal: Journal, *entries: Entry) -> list[int]:
@@ -592,7 +588,16 @@ def test_what_was_said_to_be_done_and_brought_back_by_others_is_not_done_again(
             raise Died
         return written
 
-    with patch.object(Journal, "append", died), pytest.raises(Died):
+    return patch.object(Journal, "append", died)
+
+
+def test_what_was_said_to_be_done_and_brought_back_by_others_is_not_done_again(
+    world: World, open_bridge: Callable[..., Bridge]
+) -> None:
+    some = leads(world, 2)
+    bridge = open_bridge()
+    plan = bridge.plan("delete", some, **WHY)
+    with dying_with_an_outcome(), pytest.raises(Died):
         bridge.apply(plan)
     bridge.close()
     for ref in some:
@@ -748,18 +753,10 @@ def test_what_was_turned_away_and_done_is_known_to_a_resume_as_done(
     some = leads(world, 2)
     bridge = open_bridge()
     plan = bridge.plan("void", some, **WHY)
-    append = Journal.append
-
-    def died(journal: Journal, *entries: Entry) -> list[int]:
-        written = append(journal, *entries)
-        if entries and entries[0].stage == "outcome":
-            raise Died
-        return written
-
     away = turning_away(lambda: Busy("too many calls.", retry_after=1.0), after=True)
     with (
         patch.object(Tenant, "request", away),
-        patch.object(Journal, "append", died),
+        dying_with_an_outcome(),
         pytest.raises(Died),
     ):
         bridge.apply(plan)
