@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from crm_bridge.adapter import Account, Adapter, Settings
@@ -82,7 +83,7 @@ class Connected:
         """
         found: dict[RecordRef, Record] = {}
         trouble: BaseException | None = None
-        for batch, result in self.lanes.each(self._read_one, self.batches(refs)):
+        for batch, result in self.lanes.each(self.read_one, self.batches(refs)):
             if isinstance(result, BaseException):
                 trouble = trouble or result
             else:
@@ -106,7 +107,17 @@ class Connected:
             found.update(self.read(missing))
         return found
 
-    def _read_one(self, batch: Batch) -> dict[RecordRef, Record]:
+    def learn(self, kinds: Collection[str]) -> None:
+        """Have the relations of several kinds told at once; what each costs is asked for but once."""
+        if len(kinds) > 1:
+            self.lanes.together([partial(self.adapter.relations, kind) for kind in kinds])
+
+    def read_one(self, batch: Batch) -> dict[RecordRef, Record]:
+        """Read a batch in the calling thread; a record that no answer names is not readable.
+
+        Raises:
+            Unreachable: The answer names a record that was not asked for, or one twice.
+        """
         asked = set(batch.refs)
         found: dict[RecordRef, Record] = {}
         for record in self.adapter.read(batch):

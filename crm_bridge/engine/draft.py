@@ -360,8 +360,9 @@ def make_restore(
 
 
 def _stretch(connected: Connected) -> int:
-    profile = connected.profile
-    return max(STRETCH, min(HELD, 4 * profile.read_batch * profile.lanes))
+    """Records that are looked at together: as many whole rounds of all lanes as may be held at once."""
+    wave = connected.profile.read_batch * connected.profile.lanes
+    return max(STRETCH, HELD // wave * wave if wave <= HELD else HELD)
 
 
 def _beyond_today(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 from crm_bridge.adapter import Adapter
 from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.inspect import TAKEN_ALONG, Parents, followers, rules_for
-from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.lanes import HELD, batched
 from crm_bridge.engine.plan import same
 from crm_bridge.engine.select import mark_of
 from crm_bridge.engine.spool import Spool
@@ -21,7 +21,7 @@ from crm_bridge.model.records import Record, RecordRef, is_empty
 
 LARGEST: Final = 3
 """The weightiest records that a touch names."""
-_AT_ONCE: Final = 4000
+_AT_ONCE: Final = HELD
 """Parents that are asked about together."""
 
 LISTED: Final = 20_000
@@ -197,6 +197,8 @@ class TouchBook:
                     # What keeps one target may lose its tie to another one, which goes.
                     self._counted.discard(mark_of(ref))
                     blocking.add(mark_of(ref))
+        waiting: dict[int, list[tuple[CascadeRule, Batch]]] = {}
+        held = 0
         for (name, operations, depth, kind), refs in sorted(
             self._parents.items(), key=lambda item: (item[0][2], item[0][3])
         ):
@@ -208,19 +210,24 @@ class TouchBook:
                 and (depth > 1 or rule.effect is not Effect.BLOCKS)
             ]
             for some in batched(refs, _AT_ONCE) if rules else ():
-                self._others(connected, rules, some, depth)
+                work = [(rule, batch) for rule in rules for batch in connected.parents(some)]
+                # Few parents of many kinds are asked about at once; many of one kind by and by.
+                if waiting and held + len(some) > _AT_ONCE:
+                    self._others(connected, waiting)
+                    waiting, held = {}, 0
+                waiting.setdefault(depth, []).extend(work)
+                held += len(some)
+        self._others(connected, waiting)
 
     def _others(
-        self,
-        connected: Connected,
-        rules: Sequence[CascadeRule],
-        refs: Sequence[RecordRef],
-        depth: int,
+        self, connected: Connected, waiting: Mapping[int, Sequence[tuple[CascadeRule, Batch]]]
     ) -> None:
-        """What detaches or blocks: listed, or only counted."""
-        work = [(rule, batch) for rule in rules for batch in connected.parents(refs)]
-        for (rule, batch), found in self._asked(connected, work):
-            row = self._row(connected.crm, rule, depth)
+        """What detaches or blocks, by how deep its parents lie: listed, or only counted."""
+        work = [one for some in waiting.values() for one in some]
+        depths = {id(one): depth for depth, some in waiting.items() for one in some}
+        for one, found in self._asked(connected, work):
+            rule, batch = one
+            row = self._row(connected.crm, rule, depths[id(one)])
             if isinstance(found, list):
                 parents = Parents(batch)
                 for child in found:

@@ -14,7 +14,7 @@ from crm_bridge.engine.lanes import batched
 from crm_bridge.engine.plan import Known
 from crm_bridge.engine.select import Selection
 from crm_bridge.engine.verify import Renamed, differences
-from crm_bridge.errors import BridgeError, SettingsError
+from crm_bridge.errors import SettingsError
 from crm_bridge.journal.store import Journal
 from crm_bridge.model.abilities import Operation, Profile, Support
 from crm_bridge.model.plans import PAGE
@@ -262,13 +262,15 @@ def read_each(connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef
     by_kind: dict[str, list[RecordRef]] = {}
     for ref in dict.fromkeys(refs):
         by_kind.setdefault(ref.kind, []).append(ref)
+    batches = [batch for some in by_kind.values() for batch in connected.batches(some)]
     found: dict[RecordRef, Record] = {}
-    for some in by_kind.values():
-        try:
-            found.update(connected.read(some))
-        except BridgeError:
-            continue
-    return found
+    unread: set[str] = set()
+    for batch, result in connected.lanes.each(connected.read_one, batches):
+        if isinstance(result, BaseException):
+            unread.add(batch.kind)
+        else:
+            found.update(result)
+    return {ref: record for ref, record in found.items() if ref.kind not in unread}
 
 
 def there(record: Record | None) -> bool:

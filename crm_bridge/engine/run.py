@@ -42,7 +42,7 @@ from crm_bridge.model.plans import PAGE, Batch, Plan, Step
 from crm_bridge.model.records import RecordRef
 from crm_bridge.model.results import Event, Outcome, Receipt, Verdict, unknown
 
-WAVES = 6
+WAVES = 10
 """Times that every lane is filled before the journal and the vendor wait for each other."""
 
 REDO = 4

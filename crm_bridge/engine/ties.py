@@ -35,6 +35,7 @@ def kinds_along(
     """The kinds that go along with records of these kinds, or may, to any depth."""
     found, level = set[str](), set(kinds)
     while level:
+        connected.learn(sorted(level))
         below = {
             rule.child
             for kind in level

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Final, Self
 
 from crm_bridge.kit import (
@@ -31,6 +32,7 @@ from crm_bridge.kit import (
     Support,
     Unauthorized,
     Unreachable,
+    together,
 )
 from crm_bridge_salesforce import bulk, ids, soql
 from crm_bridge_salesforce.checks import Checks, missing
@@ -131,7 +133,8 @@ class SalesforceAdapter(Adapter):
 
     def poll(self, handle: str, batch: Batch) -> Iterable[Outcome]:
         """How a Bulk job stands, and, once it has ended, what all three of its lists say."""
-        return bulk.outcomes(handle, batch, self._reader.ask, self._unstarted)
+        at_once = partial(together, self._gate)
+        return bulk.outcomes(handle, batch, self._reader.ask, self._unstarted, at_once)
 
     def update(self, changes: Sequence[Change]) -> Iterable[Outcome]:
         """Write fields, each record its own, by one collections call."""

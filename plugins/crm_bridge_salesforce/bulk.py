@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from crm_bridge.kit import (
@@ -34,6 +35,7 @@ _ENDED: Final = frozenset(["JobComplete", "Failed", "Aborted"])
 
 Tell = Callable[[Sequence[RecordRef], Callable[[Any], Any]], Any]
 Ask = Callable[[Callable[[Any], Any]], Any]
+Together = Callable[[Sequence[Callable[[], Any]]], list[Any]]
 
 
 class Unstarted:
@@ -109,7 +111,9 @@ def _start(batch: Batch, id_: str, tell: Tell) -> None:
     tell(batch.refs, lambda client: client.restful(path, method="PATCH", json=state))
 
 
-def outcomes(handle: str, batch: Batch, ask: Ask, unstarted: Unstarted) -> Iterator[Outcome]:
+def outcomes(
+    handle: str, batch: Batch, ask: Ask, unstarted: Unstarted, together: Together
+) -> Iterator[Outcome]:
     """How a job stands for these records: pending, or row by row once it has ended.
 
     A job that was made and never started (whoever made it died between two steps) has done nothing
@@ -121,6 +125,7 @@ def outcomes(handle: str, batch: Batch, ask: Ask, unstarted: Unstarted) -> Itera
         batch: Its records.
         ask: Makes one read.
         unstarted: Where an open job is noted.
+        together: Makes reads that need nothing of each other.
     """
     if not _JOB.fullmatch(handle):
         raise Rejected(f"{handle!r} is not the id of a job.")
@@ -135,7 +140,7 @@ def outcomes(handle: str, batch: Batch, ask: Ask, unstarted: Unstarted) -> Itera
     if told["state"] not in _ENDED:
         yield from (pending(ref, f"job {handle} runs", details={"job": handle}) for ref in batch)
         return
-    rows = _rows(batch, handle, ask)
+    rows = _rows(batch, handle, ask, together)
     rest = _rest(told)
     for ref in batch:
         yield rows.get(ref) or rest(ref)
@@ -149,7 +154,7 @@ def _rest(told: Mapping[str, Any]) -> Callable[[RecordRef], Outcome]:
     return lambda ref: unknown(ref, f"the job ended without it: {why}")
 
 
-def _rows(batch: Batch, handle: str, ask: Ask) -> dict[RecordRef, Outcome]:
+def _rows(batch: Batch, handle: str, ask: Ask, together: Together) -> dict[RecordRef, Outcome]:
     """All three lists; each record by the id that its row echoes."""
     refs = {ref.id: ref for ref in batch}
     found: dict[RecordRef, Outcome] = {}
@@ -158,8 +163,8 @@ def _rows(batch: Batch, handle: str, ask: Ask) -> dict[RecordRef, Outcome]:
         ("get_failed_records", _failed),
         ("get_unprocessed_records", _unprocessed),
     )
-    for method, judge in lists:
-        text = ask(_asking(batch.kind, method, handle))
+    calls = [partial(ask, _asking(batch.kind, method, handle)) for method, _ in lists]
+    for (_, judge), text in zip(lists, together(calls), strict=True):
         for row in csv.DictReader(io.StringIO(str(text))):
             ref = refs.get(whole(row.get("Id") or row.get("sf__Id") or ""))
             if ref is not None:

@@ -7,6 +7,7 @@ sforce_api_objects_userrecordaccess.htm; rights of the user: UserPermissionAcces
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -55,6 +56,7 @@ class Checks:
         self._reader, self._wire, self._schema = reader, wire, reader.schema
         self._rights: dict[str, bool] | None = None
         self._bin: tuple[datetime, tuple[Finding, ...]] | None = None
+        self._weighing = threading.Lock()
         self.user = ""
 
     def rights(self) -> Mapping[str, bool]:
@@ -378,23 +380,23 @@ class Checks:
 
     def _pressure(self) -> Iterator[Finding]:
         """How full the bin is, by both capacities that the vendor publishes."""
-        now = self._wire.now
-        if self._bin is None or abs(now - self._bin[0]) > FRESH:
-            self._bin = (now, tuple(self._weighed()))
-        yield from self._bin[1]
+        # Many batches come at once. It is told with the first; the others need not wait for it.
+        if not self._weighing.acquire(blocking=False):
+            return
+        try:
+            now = self._wire.now
+            if self._bin is None or abs(now - self._bin[0]) > FRESH:
+                self._bin = (now, tuple(self._weighed()))
+            found = self._bin[1]
+        finally:
+            self._weighing.release()
+        yield from found
 
     def _weighed(self) -> Iterator[Finding]:
-        counts: list[int | None] = []
-        for query in (
+        queries = (
             "SELECT COUNT() FROM DeleteEvent", "SELECT COUNT() FROM User WHERE IsActive = true"
-        ):  # fmt: skip
-            try:
-                counts.append(self._reader.count(query))
-            except AdapterError as error:
-                if not error.vendor_code:
-                    raise
-                counts.append(None)
-        lies, users = counts
+        )  # fmt: skip
+        lies, users = self._reader.counts(queries)
         limits = self._reader.ask(lambda client: client.limits())
         storage = (limits or {}).get("DataStorageMB", {}).get("Max")
         rules = []

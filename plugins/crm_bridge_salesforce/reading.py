@@ -8,13 +8,24 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composit
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from crm_bridge.kit import AdapterError, Gate, Record, RecordRef, Rejected, State, Unreachable
+from crm_bridge.kit import (
+    AdapterError,
+    Gate,
+    Record,
+    RecordRef,
+    Rejected,
+    State,
+    Unreachable,
+    together,
+)
 from crm_bridge_salesforce import soql
 from crm_bridge_salesforce.ids import whole
 from crm_bridge_salesforce.schema import PLACED, Kind, Schema
@@ -57,6 +68,7 @@ class Reader:
     ) -> None:
         self.crm, self._wire, self._gate, self._ready = crm, wire, gate, ready
         self._window = timedelta(days=bin_days)
+        self._calls = itertools.count(1)
         self.schema = Schema(self.path, self.paths)
 
     # --- plain asking ----------------------------------------------------------------------------
@@ -100,8 +112,12 @@ class Reader:
 
     def counts(self, queries: Sequence[str]) -> Iterator[int | None]:
         """Several `SELECT COUNT()`, five in one call; None where one cannot be asked so."""
-        for start in range(0, len(queries), QUERIES):
-            for part in self._queries([(q, False) for q in queries[start : start + QUERIES]]):
+        calls = [
+            partial(self._queries, [(q, False) for q in queries[start : start + QUERIES]])
+            for start in range(0, len(queries), QUERIES)
+        ]
+        for parts in together(self._gate, calls):
+            for part in parts:
                 if isinstance(part, AdapterError):
                     _must_be_refused(part)
                     yield None
@@ -113,28 +129,32 @@ class Reader:
         return self._composite([(words[deleted], {"q": text}) for text, deleted in queries])
 
     def _composite(self, parts: Sequence[tuple[str, Mapping[str, str]]]) -> list[Any]:
-        """One call of several reads: each one's body, or its trouble."""
+        """One call of several reads: each one's body, or its trouble.
 
-        def post(client: Any) -> Any:
-            root = f"/services/data/v{client.sf_version}"
+        Each call has names of its own for its parts, so that the answer to another is known as one.
+        """
+
+        def post(client: Any) -> list[Mapping[str, Any]]:
+            root, own = f"/services/data/v{client.sf_version}", next(self._calls)
             asked = [
                 {
                     "method": "GET",
-                    "referenceId": f"q{n}",
+                    "referenceId": f"q{own}n{n}",
                     "url": f"{root}/{path}" + (f"?q={quote(more['q'], safe='')}" if more else ""),
                 }
                 for n, (path, more) in enumerate(parts)
             ]
             body = {"allOrNone": False, "compositeRequest": asked}
-            return client.restful("composite", method="POST", json=body)
+            told = client.restful("composite", method="POST", json=body) or {}
+            answers = {one["referenceId"]: one for one in told.get("compositeResponse", ())}
+            if set(answers) != {one["referenceId"] for one in asked}:
+                raise Unreachable(
+                    "Salesforce answered a call of several reads with other ones.", answered=True
+                )
+            return [answers[one["referenceId"]] for one in asked]
 
-        told = self.ask(post)
-        answers = {one["referenceId"]: one for one in (told or {}).get("compositeResponse", ())}
         found: list[Any] = []
-        for n in range(len(parts)):
-            one = answers.get(f"q{n}")
-            if one is None:
-                raise Unreachable("Salesforce left a part of the call unanswered.", strange=True)
+        for one in self.ask(post):
             status = int(one["httpStatusCode"])
             fine = status == 200
             found.append(one["body"] if fine else judged(status, *told_in(one["body"]), {}))

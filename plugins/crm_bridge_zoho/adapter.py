@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Self
 
 from crm_bridge.kit import (
@@ -177,7 +178,7 @@ class ZohoAdapter(Adapter):
         return self._describes.rules(kind)
 
     def children(self, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
-        """Whole, by COQL 50 parents a call; notes and attachments under each parent."""
+        """Whole, by COQL many parents a call; attachments under each parent where no query shows them."""
         return self._hanging.children(rule, batch.ids)
 
     def count(self, batch: Batch, rule: CascadeRule) -> int | None:
@@ -209,20 +210,17 @@ class ZohoAdapter(Adapter):
 
     def abilities(self) -> Profile:
         """Fewer rows where a marker or a scope is missing; lanes and locks as the account has them."""
+        locked = self._asked_ahead()
         profile = PROFILE.limited(tuple(row for row in PROFILE.capabilities if self._can(row)))
         fitted = tuple(self._fitted(row) for row in profile.capabilities)
         profile = dataclasses.replace(profile, capabilities=fitted)
         if self._edition in USERS and self._edition != "free":
             profile = dataclasses.replace(profile, lanes=HEAVY)
-        if not self._settings.lock_archived:
-            return profile
-        locking = Locking(self._client)
         marks: dict[str, Any] = dict(profile.marks)
-        for kind in PROFILE.aliases.values():
-            if locking.configured(kind):
-                own = dict(marks["*"])
-                own[Operation.ARCHIVE] = {**own[Operation.ARCHIVE], LOCK: True}
-                marks[kind] = own
+        for kind in locked:
+            own = dict(marks["*"])
+            own[Operation.ARCHIVE] = {**own[Operation.ARCHIVE], LOCK: True}
+            marks[kind] = own
         return dataclasses.replace(profile, marks=marks)
 
     def prepare(self) -> Iterable[Finding]:
@@ -247,10 +245,13 @@ class ZohoAdapter(Adapter):
 
     def whoami(self) -> Account:
         """The organisation, and the user that the token speaks for."""
-        told = self._client.ask("/org", scope="org.READ")
-        org = _first(told, "org")
-        params = {"type": "CurrentUser"}
-        user = _first(self._client.ask("/users", params, scope="users.READ"), "users")
+        told, of_user = self._client.together(
+            [
+                lambda: self._client.ask("/org", scope="org.READ"),
+                lambda: self._client.ask("/users", {"type": "CurrentUser"}, scope="users.READ"),
+            ]
+        )
+        org, user = _first(told, "org"), _first(of_user, "users")
         self._domain, self._since = str(org.get("domain_name") or ""), told.at
         if not org.get("id"):
             raise Unreachable(f"{TITLE} did not name the organisation.", answered=True)
@@ -264,6 +265,18 @@ class ZohoAdapter(Adapter):
         )
 
     # --- private -------------------------------------------------------------------------------
+
+    def _asked_ahead(self) -> list[str]:
+        """What abilities are judged by, asked for at once; gives the kinds whose records can be locked."""
+        kinds = list(PROFILE.aliases.values()) if self._settings.lock_archived else []
+        locking = Locking(self._client)
+        asked: list[Callable[[], bool]] = [
+            partial(self._checks.markable, Operation.ARCHIVE),
+            self._describes.bin_open,
+        ]
+        asked += [partial(locking.configured, kind) for kind in kinds]
+        locked = self._client.together(asked)[2:]
+        return [kind for kind, can in zip(kinds, locked, strict=True) if can]
 
     def _can(self, row: Capability) -> bool:
         """Whether this account can do what a row says."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from crm_bridge.kit import CascadeRule, Rejected, Unauthorized
@@ -106,7 +107,8 @@ class Describes:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._turns: dict[Any, threading.RLock] = {}
         self._known: dict[Any, Any] = {}
 
     def modules(self) -> Mapping[str, Module]:
@@ -137,6 +139,13 @@ class Describes:
         """
         self.module(kind)
         return self._once(("fields", kind), lambda: self._fields(kind))
+
+    def learn(self, kinds: Sequence[str], *, lists: bool = False) -> None:
+        """Have the fields of modules told, and their related lists too; asked for at once."""
+        asked: list[Callable[[], object]] = [partial(self.fields, kind) for kind in kinds]
+        if lists:
+            asked += [partial(self.related, kind) for kind in kinds]
+        self._client.together(asked)
 
     def related(self, kind: str) -> tuple[Related, ...]:
         """The related lists of a module."""
@@ -186,6 +195,9 @@ class Describes:
     def _once(self, key: Any, ask: Callable[[], T]) -> T:
         if key not in self._known:
             with self._lock:
+                turn = self._turns.setdefault(key, threading.RLock())
+            # One thread asks for a thing, and the others wait for it; other things are not waited for.
+            with turn:
                 if key not in self._known:
                     self._known[key] = ask()
         found: T = self._known[key]
@@ -228,6 +240,7 @@ class Describes:
         modules = self.modules()
         if kind not in modules or modules[kind].kind not in ("default", "custom") or kind in PARTS:
             return
+        self.learn([kind], lists=True)
         listed = list(dict.fromkeys(r.module for r in self.related(kind)))
         yield from (owned(kind, part) for part in PARTS if part in listed)
         own = self.fields(kind).values()
@@ -236,25 +249,23 @@ class Describes:
                 yield owned(kind, field.inner, note=f"rows of {field.name}")
         linking = [f.inner for f in own if f.type == "multiselectlookup" and f.inner]
         linking += [r.linking for r in self.related(kind) if r.linking]
-        for child in dict.fromkeys([*listed, *linking]):
-            module = modules.get(child)
-            if module is None or not module.served or child in PARTS:
-                continue
+        served = {m.name: m for m in modules.values() if m.served}
+        lines = [m.name for m in served.values() if m.kind == "subform" and m.name not in listed]
+        children = [c for c in dict.fromkeys([*listed, *linking]) if c in served and c not in PARTS]
+        parts = [part for part in PARTS if part in listed and part in modules]
+        self.learn([*parts, *children, *lines])
+        for child in children:
+            module = modules[child]
             for field in self.fields(child).values():
                 if field.type == "lookup" and field.target in (kind, ANY_MODULE):
                     yield observed(kind, child, field.name, module.kind == "linking")
                 elif field.type == "multiselectlookup" and field.target == kind:
                     yield detached(kind, child, field.name)
-        yield from self._lines(kind, listed)
-
-    def _lines(self, kind: str, listed: Sequence[str]) -> Iterable[CascadeRule]:
-        """Rows of other modules' subforms that name a record here; no related list shows them."""
-        for module in self.modules().values():
-            if module.kind != "subform" or not module.served or module.name in listed:
-                continue
-            for field in self.fields(module.name).values():
+        # Rows of other modules' subforms that name a record here; no related list shows them.
+        for line in lines:
+            for field in self.fields(line).values():
                 if field.type == "lookup" and field.target == kind and field.name != "Parent_Id":
-                    yield observed(kind, module.name, field.name)
+                    yield observed(kind, line, field.name)
 
 
 def named(value: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from crm_bridge.kit import CascadeRule, Record, Rejected
+from crm_bridge.kit import CascadeRule, Effect, Record, Rejected
 from crm_bridge_zoho.bin import IDS
 from crm_bridge_zoho.client import Client
 from crm_bridge_zoho.describes import ANY_MODULE, ATTACHMENTS, Describes
@@ -36,7 +36,7 @@ class Hanging:
     looking: Looking
     _listed: set[str] = field(default_factory=set)
     _proofs: dict[tuple[str, str], bool] = field(default_factory=dict)
-    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _turns: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
 
     def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
         """Ids of the live records that hang on these by a rule."""
@@ -102,20 +102,42 @@ class Hanging:
         No page says it for lookups to several modules, and some who use it say that it is not to be
         relied on. So it is held once against rows that are known, and nothing is lost by it.
         """
+        turn = self._turns.setdefault((rule.child, rule.via), threading.Lock())
+        if not turn.acquire(blocking=False):
+            # Many batches come at once: while another lane proves this, prove what comes next.
+            for one in self._of_any(rule.kind):
+                key = (one.child, one.via)
+                if key not in self._turns:
+                    with self._turns.setdefault(key, threading.Lock()):
+                        self._proof(one, ids)
+            turn.acquire()
+        try:
+            return self._proof(rule, ids)
+        finally:
+            turn.release()
+
+    def _of_any(self, kind: str) -> Iterator[CascadeRule]:
+        """What goes along with a kind by lookups to several modules."""
+        for rule in self.describes.rules(kind):
+            if rule.effect in (Effect.FOLLOWS, Effect.MAY_FOLLOW):
+                lookup = self.describes.fields(rule.child).get(rule.via)
+                if lookup is not None and lookup.target == ANY_MODULE:
+                    yield rule
+
+    def _proof(self, rule: CascadeRule, ids: Sequence[str]) -> bool | None:
         key = (rule.child, rule.via)
-        with self._turn:
-            if key not in self._proofs:
-                try:
-                    proved = self._proved(rule, ids)
-                except Rejected as error:
-                    if error.vendor_code not in UNASKABLE:
-                        raise
-                    proved = False
-                if proved is None:
-                    return None
-                self._proofs[key] = proved
-                self.client.once(2)
-            return self._proofs[key]
+        if key not in self._proofs:
+            try:
+                proved = self._proved(rule, ids)
+            except Rejected as error:
+                if error.vendor_code not in UNASKABLE:
+                    raise
+                proved = False
+            if proved is None:
+                return None
+            self._proofs[key] = proved
+            self.client.once(2)
+        return self._proofs[key]
 
     def _proved(self, rule: CascadeRule, ids: Sequence[str]) -> bool | None:
         """Ask for the first rows that lead anywhere, and once more by where they lead."""

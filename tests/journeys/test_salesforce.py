@@ -62,7 +62,9 @@ def picked_up(org: Org, refs: Sequence[RecordRef]) -> list[str]:
         return call(org)
 
     unstarted, saved = bulk.Unstarted(), Saved()
-    found = list(bulk.outcomes(JOB, batch(REFS), ask, unstarted))
+    found = list(
+        bulk.outcomes(JOB, batch(REFS), ask, unstarted, lambda calls: [c() for c in calls])
+    )
     assert {outcome.verdict for outcome in found} == {Verdict.FAILED}
     assert org.state == "Open"
     org.asked.clear()
