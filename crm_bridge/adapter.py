@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
         reserve: Share of the daily quota that is kept for a restore.
         marks: Kind to `void` / `archive` to the fields that mark a record so.
         protect: What no plan may touch.
+        waive_hidden: Kinds that may be deleted though fields of theirs are hidden from this user.
         settings_hosts: Hosts beyond the vendor's own that may be spoken to; filled from `[bridge]`.
         deadline: Seconds for one request, from connect to the last byte; filled from `[bridge]`.
         proxies: Whether environment proxies are used; filled from `[bridge]`.
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     reserve: float = 0.1
     marks: dict[str, dict[str, dict[str, Any]]] = {}
     protect: dict[str, list[str]] = {}
+    waive_hidden: tuple[str, ...] = ()
     settings_hosts: tuple[str, ...] = ()
     deadline: float = 60.0
     proxies: bool = False
@@ -304,6 +306,14 @@ class Adapter(ABC):
 
     def count(self, batch: Batch, rule: CascadeRule) -> int | None:
         """How many live records hang on these by this rule; None where nobody can say."""
+        return None
+
+    def hidden(self, kind: str) -> Sequence[str] | None:
+        """What of this kind's records is hidden from this user: fields, or classes of fields.
+
+        Empty where all is shown, None where nobody can say. Asked for kinds whose records were read,
+        so what was learned for that is not asked again.
+        """
         return None
 
     def read_cost(self, records: Sequence[Record]) -> int | None:

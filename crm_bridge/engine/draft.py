@@ -17,6 +17,7 @@ from crm_bridge.engine.accounts import Connected, contained
 from crm_bridge.engine.collecting import seldom_collecting
 from crm_bridge.engine.connect import Accounts, versions_of
 from crm_bridge.engine.forecast import WEIGHED, children_back, dearer
+from crm_bridge.engine.hidden import Unseen, unseen, unseen_findings
 from crm_bridge.engine.history import History
 from crm_bridge.engine.holds import Bars, along, bars_of
 from crm_bridge.engine.impact import LISTED, TouchBook, Weight
@@ -833,6 +834,8 @@ def _finish(
     for crm, looks in (*returning.items(), *draft.dearer.items()):
         kept[crm] = kept.get(crm, 0) + looks
     orphans = _orphaned(draft)
+    restoring = wish.operation is Operation.RESTORE
+    hidden = Unseen() if restoring else unseen(steps, touches, connected)
     counts = counts_of(steps, len(draft.settled), profiles, kept, draft.looked)
     now = datetime.now(UTC)
     plan = Plan(
@@ -855,6 +858,7 @@ def _finish(
             *step_findings(steps, profiles),
             *touch_findings(touches),
             *_orphan_findings(orphans),
+            *unseen_findings(hidden),
             *_untied_findings(draft, touches),
         ),
         settled=draft.settled,
@@ -864,18 +868,20 @@ def _finish(
             for number, step in enumerate(steps)
             if not any(other.after == number for other in steps)
         ),
-        confirm=None if wish.operation is Operation.RESTORE else confirm_text(steps, profiles),
+        confirm=None if restoring else confirm_text(steps, profiles),
         losses=losses_of(
             steps,
             profiles,
             touches,
             {key: (count, tuple(sorted(names))) for key, (count, names, _) in orphans.items()},
+            hidden.fields,
         ),
         sums=draft.weight.told(),
         options={
             **wish.told,
             "remake": wish.remake,
             "on_conflict": wish.on_conflict,
+            **({"waived": told} if (told := hidden.told()) else {}),
             "notes": {crm: [list(n) for n in p.notes] for crm, p in profiles.items() if p.notes},
         },
     )

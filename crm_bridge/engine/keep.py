@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
 from crm_bridge.engine.ahead import Seen
+from crm_bridge.engine.hidden import incomplete
 from crm_bridge.engine.holds import Bars, along
 from crm_bridge.engine.inspect import followers
 from crm_bridge.engine.ties import as_planned, mended
@@ -85,7 +86,9 @@ def keep(
             kept += item.followers
     for step in sorted({step for step, _ in pages}):
         some = {page: kept for (one, page), kept in pages.items() if one == step}
-        journal.keep_pages(run, connected.account.org, step, some)
+        kinds = {shot.record.ref.kind for kept in some.values() for shot in kept}
+        unseen = {} if restoring else incomplete(connected, kinds)
+        journal.keep_pages(run, connected.account.org, step, some, unseen)
 
 
 def _whole(

@@ -604,6 +604,7 @@ def losses_of(
     profiles: Mapping[str, Profile],
     touches: Sequence[Touch] = (),
     orphans: Mapping[tuple[str, str], tuple[int, Sequence[str]]] | None = None,
+    hidden: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> tuple[Loss, ...]:
     """The loss statement: by which way records come back, and what differs then.
 
@@ -612,6 +613,7 @@ def losses_of(
         profiles: Each crm's table.
         touches: What goes along with their records, and comes back with them or not.
         orphans: By crm and kind, how many targets name what is away already, and in which fields.
+        hidden: By crm and kind, what the user may not see of it.
     """
     told: list[Loss] = []
     backs: dict[tuple[str, str], tuple[Capability, Capability]] = {}
@@ -654,7 +656,19 @@ def losses_of(
                 later,
             )
         )
-    return (*told, *_losses_along(touches, profiles, backs))
+    losses = (*told, *_losses_along(touches, profiles, backs))
+    return tuple(_unkept(one, (hidden or {}).get((one.crm, one.kind), ())) for one in losses)
+
+
+def _unkept(loss: Loss, hidden: Sequence[str]) -> Loss:
+    """With what is hidden, which no snapshot holds and nothing that is made anew has."""
+    if not hidden:
+        return loss
+    more = tuple((name, "it is hidden from this user: no snapshot holds it") for name in hidden)
+    if loss.undo == Undo.NEW_ID:
+        return dataclasses.replace(loss, differs=(*loss.differs, *more))
+    later = None if loss.later is None else (*loss.later, *more)
+    return dataclasses.replace(loss, later=later)
 
 
 def _losses_along(

@@ -484,12 +484,6 @@ def _passing(item: Item) -> bool:
     return item.answer.passing
 
 
-def _double(item: Item) -> bool:
-    """Refused since its like is there already, which may be what this very request made, doubled."""
-    problem = item.answer.problem if item.answer else None
-    return _verdict(item) is Verdict.FAILED and bool(problem and problem.code == "duplicate")
-
-
 def _verdict(item: Item) -> Verdict:
     assert item.answer is not None
     return item.answer.verdict
@@ -529,17 +523,8 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
     """Read what was sent; a remake is read by the ref that the vendor gave it, or looked for."""
     if not items:
         return
-    if phase.what == "create" and tells_twins(street.connected):
-        lost = [i for i in items if _verdict(i) is Verdict.UNKNOWN or _passing(i) or _double(i)]
-        made = look_for_made(street, phase.step.kind, lost)
-        for item in lost:
-            item.looked = item.ref in made
-            if (twin := made.get(item.ref)) is not None and item.answer is not None:
-                item.answer = dataclasses.replace(
-                    item.answer, verdict=Verdict.DONE, new_ref=twin, problem=None, passing=False
-                )
-            elif not item.looked and _passing(item):
-                item.outcome = turned_away(item)
+    if phase.what == "create":
+        _look_for_twins(street, phase, items)
     look: dict[RecordRef, Item] = {}
     for item in items:
         new = item.answer.new_ref if item.answer else None
@@ -576,12 +561,44 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
     )
 
 
-def _unclaimed(street: Street, item: Item, claimed: set[RecordRef | None]) -> RecordRef | None:
-    """What was made of an item; of records that are all alike each is made into another one."""
-    if item.source is None:
-        return None
-    found = twins_of(street.connected, [item.source]).get(item.ref, ())
-    return next((ref for ref in found if ref not in claimed), None)
+def _look_for_twins(street: Street, phase: Phase, items: Sequence[Item]) -> None:
+    """Look for what may have been made, whatever the answer said: a refusal may not be the vendor's.
+
+    A list that was refused whole is divided and sent again, so above all nothing of it may be there.
+    """
+    lost = [i for i in items if _verdict(i) in (Verdict.UNKNOWN, Verdict.FAILED)]
+    if tells_twins(street.connected):
+        made = look_for_made(street, phase.step.kind, lost)
+        for item in lost:
+            item.looked = item.ref in made
+            if (twin := made.get(item.ref)) is not None and item.answer is not None:
+                item.answer = dataclasses.replace(
+                    item.answer, verdict=Verdict.DONE, new_ref=twin, problem=None, passing=False
+                )
+            elif not item.looked and _passing(item):
+                item.outcome = turned_away(item)
+        return
+    # Nothing marks a second life there; what looks like one keeps it from being made once more.
+    refused = [i for i in lost if _divided(i) and i.source is not None]
+    for some in batched(refused, PAGE):
+        try:
+            found = twins_of(street.connected, [i.source for i in some if i.source is not None])
+        except BridgeError as error:
+            told = f"whether it was made anew cannot be asked: {error}"
+            for item in some:
+                item.outcome = unknown(item.ref, told)
+            continue
+        for item in some:
+            if alike := [ref for ref in found.get(item.ref, ()) if ref not in street.made]:
+                item.outcome = unknown(
+                    item.ref,
+                    f"its list was refused, and {alike[0]} was made since, which is like it.",
+                )
+
+
+def _divided(item: Item) -> bool:
+    """Part of a list that was refused whole, and goes again in smaller ones."""
+    return bool(item.answer and item.answer.problem and item.answer.problem.code == "divide")
 
 
 def look_for_made(
@@ -595,13 +612,25 @@ def look_for_made(
     """
     found: dict[RecordRef, RecordRef | None] = {}
     seen: dict[tuple[int, int], list[Item]] = {}
-    for item in items:
-        seen.setdefault((item.step, item.page), []).append(item)
+    # Of records that are all alike each is made into another one.
+    claimed = set(street.made)
+    for some in batched(items, PAGE):
         try:
-            found[item.ref] = _unclaimed(street, item, {*found.values()})
+            sources = [item.source for item in some if item.source is not None]
+            twins = twins_of(street.connected, sources)
         except BridgeError as error:
             told = f"whether it was made anew cannot be asked: {error}"
-            item.outcome = unknown(item.ref, told)
+            for item in some:
+                item.outcome = unknown(item.ref, told)
+            continue
+        finally:
+            for item in some:
+                seen.setdefault((item.step, item.page), []).append(item)
+        for item in some:
+            made = next((ref for ref in twins.get(item.ref, ()) if ref not in claimed), None)
+            found[item.ref] = made
+            if made is not None:
+                claimed.add(made)
     words = {ref: "gone" if twin is None else "live" for ref, twin in found.items()}
     street.journal.append(
         *(

@@ -44,6 +44,7 @@ class _Line:
     evidence: str | None = None
     kind: str | None = None
     sha256: str | None = None
+    not_captured: Sequence[str] = ()
 
 
 def plan_of(written: Written) -> str | None:
@@ -70,7 +71,8 @@ def events(
     Yields:
         Objects with `n` (number of the event, from 1), `run`, `plan`, `crm`, `org`, `kind`, `id`,
         `ev`, `batch`, `attempt`, `evidence`, `snapshot_sha256` and `at` (ISO 8601, UTC); null where a
-        thing does not apply.
+        thing does not apply. A snapshot that is not complete names what is missing from it in
+        `not_captured`.
     """
     n = 0
     for written in entries:
@@ -92,15 +94,17 @@ def events(
                 "evidence": line.evidence or None,
                 "snapshot_sha256": line.sha256,
                 "at": at,
+                **({"not_captured": list(line.not_captured)} if line.not_captured else {}),
             }
 
 
 def _lines(written: Written, captured: Captured, remade: Remade) -> Iterator[_Line]:
     entry = written.entry
     if entry.stage == "snapshot":
+        missing: Mapping[str, Sequence[str]] = entry.body.get("not_captured") or {}
         for kind, id_, effect, sha256 in captured(written.n):
             yield _Line("read", id_, effect, kind)
-            yield _Line("snapshot", id_, effect, kind, sha256)
+            yield _Line("snapshot", id_, effect, kind, sha256, missing.get(kind, ()))
         return
     if entry.stage == "remade":
         for kind, id_, new_kind, new_id in remade(written.n):

@@ -178,10 +178,20 @@ def lines_of(data: bytes) -> list[bytes]:
     return expand(data).split(b"\n")
 
 
-def manifest(frames: Sequence[Frame], records: int, captured: str) -> Mapping[str, Any]:
-    """The body of a `snapshot` entry: through it the chain covers frames and index rows."""
+def manifest(
+    frames: Sequence[Frame],
+    records: int,
+    captured: str,
+    missing: Mapping[str, Sequence[str]],
+) -> Mapping[str, Any]:
+    """The body of a `snapshot` entry: through it the chain covers frames and index rows.
+
+    `not_captured` stands there where snapshots are not complete: kind to what was hidden of it.
+    """
+    told = {"not_captured": missing} if missing else {}
     return {
         "records": records,
         "frames": [[frame.first, frame.sha256] for frame in frames],
         "captured": captured,
+        **told,
     }

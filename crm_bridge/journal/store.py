@@ -143,7 +143,12 @@ class Journal:
         self.keep_pages(run, org, step, {page: snapshots})
 
     def keep_pages(
-        self, run: str, org: str, step: int, kept: Mapping[int, Sequence[Snapshot]]
+        self,
+        run: str,
+        org: str,
+        step: int,
+        kept: Mapping[int, Sequence[Snapshot]],
+        unseen: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Write pages of snapshots (zstd frames, an index row a record) durably and read them back.
 
@@ -153,11 +158,16 @@ class Journal:
             step: Index of the plan's step.
             kept: Index of the page of that step's targets, to the targets of the page and the
                 children that go along, all in one account.
+            unseen: Kind to what was hidden of it, so that its snapshots are not complete.
 
         Raises:
             JournalError: What is read back is not what was written, or it could not be written.
         """
-        made = [_Page.of(run, org, step, page, shots) for page, shots in kept.items() if shots]
+        made = [
+            _Page.of(run, org, step, page, shots, unseen or {})
+            for page, shots in kept.items()
+            if shots
+        ]
         if not made:
             return
         with self._guarded(), self._connection.appending():
@@ -585,7 +595,15 @@ class _Page:
     rows: Sequence[tuple[Any, ...]]
 
     @classmethod
-    def of(cls, run: str, org: str, step: int, page: int, snapshots: Sequence[Snapshot]) -> _Page:
+    def of(
+        cls,
+        run: str,
+        org: str,
+        step: int,
+        page: int,
+        snapshots: Sequence[Snapshot],
+        unseen: Mapping[str, Sequence[str]],
+    ) -> _Page:
         crms = {snapshot.record.ref.crm for snapshot in snapshots}
         if len(crms) > 1:
             raise JournalError(f"a page of snapshots is of one account, not of {sorted(crms)}.")
@@ -606,7 +624,9 @@ class _Page:
             for position, shot in enumerate(snapshots)
         ]
         digest = chain.digest_rows([(*row[:-1], "") for row in rows])
-        body = pages.manifest(frames, len(rows), digest)
+        kinds = {row[2] for row in rows}
+        missing = {kind: list(what) for kind, what in unseen.items() if kind in kinds}
+        body = pages.manifest(frames, len(rows), digest, missing)
         entry = Entry("snapshot", run, crms.pop(), org, kind, step, page, body=body)
         return cls(entry, _wrapped(entry), frames, rows)
 

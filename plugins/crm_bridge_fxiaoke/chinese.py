@@ -12,7 +12,12 @@ CHINESE: Final[Mapping[str, str]] = {
     "the record locked": "纷享销客没有归档：写入由管理员添加、设置指定的字段，并锁定记录",
     "a delete empties their fields; those that are void cannot be written again":
         "删除会清空它们的查找字段；已作废的记录无法再写入",
-    "a new id; creation time and author are kept": "新的 ID；保留创建时间与创建人",
+    "a new id; creation time and author are kept; fields hidden from the user who kept it stay lost, "
+    "and no call tells which those are": "新的 ID；保留创建时间与创建人；对留存者隐藏的字段会丢失，"
+        "且没有接口能说明是哪些",
+    "fields hidden from this user": "对此用户隐藏的字段",
+    "no call tells which there are, so no snapshot holds them and no plan can name them":
+        "没有接口能说明有哪些，因此留存中没有，计划也无法列出",
     "a new record is in effect and open": "新记录为正常且未锁定状态",
     "a void starts whatever approval and automation the enterprise has set up for it, and no call "
     "switches that off; a void that waits for an approval is pending until somebody passes it.":

@@ -138,6 +138,11 @@ _BACK: Final = RecoveryWindow(Undo.SAME_ID)
 _FINAL: Final = "nothing brings it back: a void can be undone, a delete cannot"
 _ONE_A_CALL: Final = "one record a call; an approval of the enterprise's may hold it as pending"
 
+_ANEW: Final = (
+    "a new id; creation time and author are kept; fields hidden from the user who kept it stay lost, "
+    "and no call tells which those are"
+)
+
 PROFILE: Final = Profile(
     vendor="fxiaoke",
     title="FxiaoKe",
@@ -183,13 +188,13 @@ PROFILE: Final = Profile(
         _row(Operation.RESTORE, Support.REMADE, takes=(State.GONE,), gives=State.LIVE,
              kinds=NEVER_BACK, means="新建 create", needs=("新建 of the object",),
              source=f"{PRESET_PAGE}add.html",
-             note="a new id; creation time and author are kept"),
+             note=_ANEW),
         _row(Operation.RESTORE, Support.MARKED, takes=(State.ARCHIVED,), gives=State.LIVE,
              means="解锁 unlock, 编辑 update",
              needs=("编辑 of the object", "解锁 of the object"), source=LOCK_PAGE),
         _row(Operation.RESTORE, Support.REMADE, takes=(State.GONE,), gives=State.LIVE,
              means="新建 create", needs=("新建 of the object",), source=f"{PRESET_PAGE}add.html",
-             note="a new id; creation time and author are kept"),
+             note=_ANEW),
     ),
     cascades=(
         *details("AccountObj", "AccountAddrObj", "account_id"),
@@ -229,6 +234,9 @@ PROFILE: Final = Profile(
         LossRule("*", Support.REMADE, "life_status, lock_status",
                  "a new record is in effect and open; no page says it"),
         LossRule("*", Support.REMADE, "owner_department", "it follows the owner as of now; no page says it"),
+        LossRule("*", Support.REMADE, "fields hidden from this user",
+                 "no call tells which there are, so no snapshot holds them and no plan can name them; "
+                 "no page says it"),
         LossRule("*", Support.REMADE, "records that looked up to it",
                  "a delete empties their fields; those that are void cannot be written again",
                  f"{CUSTOM_PAGE}delete.html"),

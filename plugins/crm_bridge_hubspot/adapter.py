@@ -259,6 +259,15 @@ class HubspotAdapter(Adapter):
         """How many records are associated so."""
         return len({link.other.id for _, link in self._hanging(batch, rule)})
 
+    def hidden(self, kind: str) -> Sequence[str] | None:
+        """The sensitivity classes for which the token lacks the scope.
+
+        Their properties are listed to nobody without it, so their names are not known, nor whether
+        the portal has any.
+        https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide
+        """
+        return [f"{one} properties" for one in self._schema.of(kind).hidden]
+
     def precheck(
         self, operation: Operation, records: Sequence[Record]
     ) -> Iterable[Finding | Outcome]:

@@ -134,12 +134,6 @@ def not_captured(schema: Schema, kind: str, records: Sequence[Record]) -> Iterat
             "HubSpot restores a call without its recording.", len(recorded),
             tuple(recorded[:_FEW]),
         )  # fmt: skip
-    if left_out := schema.of(kind).skipped:
-        yield Finding(
-            Severity.WARNING, "not_captured",
-            f"properties of {kind} that are {' or '.join(left_out)} are not in the snapshot.",
-            "The token lacks the scope to see them, so a remake cannot set them.",
-        )  # fmt: skip
     if closed := schema.closed(kind):
         yield Finding(
             Severity.WARNING, "not_captured",

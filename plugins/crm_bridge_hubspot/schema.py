@@ -71,12 +71,14 @@ class KindSchema:
     Attributes:
         kind: The kind.
         properties: Name to definition.
-        skipped: Sensitivity classes that the token may not see.
+        skipped: Sensitivity classes that are not shown.
+        hidden: Those of them that the token may not see, as it lacks their scope.
     """
 
     kind: str
     properties: Mapping[str, PropertyDef]
     skipped: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Schema:
 
     def _asked(self, kind: str) -> KindSchema:
         found = dict(self.plain(kind).properties)
-        skipped = []
+        skipped, hidden = [], []
         for sensitivity in SENSITIVITIES[1:]:
             try:
                 found |= {one.name: one for one in self._class(kind, sensitivity)}
@@ -152,7 +154,9 @@ class Schema:
                 if getattr(error, "renewable", False):
                     raise
                 skipped.append(sensitivity)
-        return KindSchema(kind, found, tuple(skipped))
+                if isinstance(error, Unauthorized):
+                    hidden.append(sensitivity)
+        return KindSchema(kind, found, tuple(skipped), tuple(hidden))
 
     def _class(self, kind: str, sensitivity: str) -> list[PropertyDef]:
         query = [("archived", "false"), ("dataSensitivity", sensitivity)]

@@ -8,8 +8,10 @@ from typing import Final
 CHINESE: Final[Mapping[str, str]] = {
     "A ContentDocument takes no fields of one's own; archive it instead.":
         "ContentDocument 不接受自定义字段，请改用归档。",
-    "A new id. Audit fields, auto-numbers, formulas, history, feed and shares are not set.":
-        "新的 ID；审计字段、自动编号、公式、历史、动态和共享不会写入。",
+    "A new id. Audit fields, auto-numbers, formulas, history, feed and shares are not set, nor what "
+    "field-level security hid from the user who kept it: describe does not tell of that.":
+        "新的 ID；审计字段、自动编号、公式、历史、动态和共享不会写入；"
+        "因字段级安全对留存者隐藏的字段也不会写入，describe 不会提示这些字段。",
     "A record of it in use refuses the whole delete of its parent.":
         "只要有一条正在使用，其上级的整个删除就会被拒绝。",
     "A version cannot be deleted; delete its ContentDocument.": "版本不能删除，请删除其 ContentDocument。",
@@ -52,6 +54,9 @@ CHINESE: Final[Mapping[str, str]] = {
     "Users cannot be deleted; set IsActive to false instead.": "用户不能删除，请将 IsActive 设为 false。",
     "approvals and their locks": "审批及其锁定",
     "contents of files": "文件内容",
+    "describe leaves them out without a word, so no snapshot holds them and no plan can name them":
+        "describe 会不加提示地略去它们，因此留存中没有，计划也无法列出",
+    "fields hidden from this user": "对此用户隐藏的字段",
     "field history, feed and sharing": "字段历史、动态与共享",
     "a new lead is unread by its owner": "新线索对负责人显示为未读",
     "a new record is in none of them": "新记录不在任何审批中",

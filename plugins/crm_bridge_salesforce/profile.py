@@ -87,7 +87,8 @@ _UNMARK: Final = _row(
 _REMAKE: Final = _row(
     Operation.RESTORE, Support.REMADE, f"{_HELP}000213290", takes=(State.GONE,),
     gives=State.LIVE, batch=CALL, means="POST composite/sobjects",
-    note="A new id. Audit fields, auto-numbers, formulas, history, feed and shares are not set.",
+    note="A new id. Audit fields, auto-numbers, formulas, history, feed and shares are not set, nor "
+    "what field-level security hid from the user who kept it: describe does not tell of that.",
 )  # fmt: skip
 
 CAPABILITIES: Final = (
@@ -333,6 +334,9 @@ LOSSES: Final = (
              f"{_REST}/dome_sobject_create.htm"),
     LossRule("*", Support.REMADE, "approvals and their locks", "a new record is in none of them",
              f"{_OBJECTS}/sforce_api_objects_processinstance.htm"),
+    LossRule("*", Support.REMADE, "fields hidden from this user",
+             "describe leaves them out without a word, so no snapshot holds them and no plan can "
+             "name them", f"{_REST}/resources_sobject_describe.htm"),
     LossRule("*", Support.REMADE, "contents of files", "no snapshot holds them",
              f"{_REST}/dome_sobject_create.htm"),
     *(

@@ -84,7 +84,7 @@ class ZohoAdapter(Adapter):
         self._anew = Anew(self._client, self._describes, self._looking)
         self._verbs = Verbs(self._client, self._describes, self._looking)
         self._checks = Checks(self._client, self._describes, self._looking, PROFILE)
-        self._domain = self._edition = ""
+        self._domain = self._edition = self._role = ""
         self._since: datetime | None = None
 
     @classmethod
@@ -202,6 +202,17 @@ class ZohoAdapter(Adapter):
         except Rejected:
             return None
 
+    def hidden(self, kind: str) -> Sequence[str] | None:
+        """Fields that the metadata tells are not shown to the profile of this user.
+
+        None where the user's profile is not known. A field that the metadata leaves out as well is
+        known to nobody.
+        """
+        if not self._role:
+            return None
+        fields = self._describes.fields(kind).values()
+        return [field.name for field in fields if self._role in field.hidden_from]
+
     def page(self, ref: RecordRef, state: State | None) -> str | None:
         """The record's page; what is in the bin has none of its own."""
         if state in (State.DELETED, State.GONE) or not self._domain:
@@ -255,6 +266,8 @@ class ZohoAdapter(Adapter):
         self._domain, self._since = str(org.get("domain_name") or ""), told.at
         if not org.get("id"):
             raise Unreachable(f"{TITLE} did not name the organisation.", answered=True)
+        mine = user.get("profile")
+        self._role = str(mine.get("id") or "") if isinstance(mine, dict) else ""
         return Account(
             str(org["id"]),
             str(org.get("company_name") or ""),

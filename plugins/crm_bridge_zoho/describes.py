@@ -51,6 +51,7 @@ class Field:
         picks: The values of a picklist; empty for other types.
         unique: Whether no two records may share a value.
         rich: Whether lists cut it short.
+        hidden_from: Ids of the profiles that it is not shown to.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field:
     picks: tuple[str, ...] = ()
     unique: bool = False
     rich: bool = False
+    hidden_from: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,4 +318,17 @@ def _field(row: Mapping[str, Any]) -> Field:
         row.get("data_type") == "textarea"
         and isinstance(text, Mapping)
         and text.get("type") == "rich_text",
+        frozenset(_hidden_from(row.get("profiles"))),
     )
+
+
+def _hidden_from(profiles: Any) -> Iterable[str]:
+    """Profiles for which a field is set to Don't Show; the list tells such fields too.
+
+    https://www.zoho.com/crm/developer/docs/api/v8/create-custom-field.html names the three words of
+    `permission_type`, https://www.zoho.com/crm/developer/docs/api/v2.1/field-meta.html says that
+    fields whose permission is Don't Show are among the answer.
+    """
+    for one in profiles if isinstance(profiles, list) else ():
+        if isinstance(one, Mapping) and one.get("permission_type") == "hidden":
+            yield str(one.get("id", ""))

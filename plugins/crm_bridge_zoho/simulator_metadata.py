@@ -185,6 +185,15 @@ def fields(asked: Asked) -> Reply:
         field_meta(field, module.api, field_id(asked, module, field), asked.version, ids)
         for field in own.values()
     ]
+    unshown = asked.account.memory.get("unshown", ())
+    for one in data:
+        if (module.api, one["api_name"]) in unshown:
+            one["profiles"] = [
+                {"id": setup_id(asked.account, 2, 1), "name": "Administrator",
+                 "permission_type": "hidden"},
+                {"id": setup_id(asked.account, 2, 2), "name": "Standard",
+                 "permission_type": "read_write"},
+            ]  # fmt: skip
     if len(asked.parts) == 3:
         data = [one for one in data if one["id"] == asked.parts[2]]
         if not data:

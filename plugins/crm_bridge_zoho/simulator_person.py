@@ -33,8 +33,9 @@ def act(account: Account, done: Act) -> list[str]:
     """Do it; gives the refs of what changed.
 
     `grant` and `revoke` take a right (`{"right": "delete"}`, of a module or of some ids), a scope
-    (`{"scope": "ZohoCRM.settings.recycle_bin.UPDATE"}`), `{"right": "admin"}`, or nothing and no
-    module: then the whole grant.
+    (`{"scope": "ZohoCRM.settings.recycle_bin.UPDATE"}`), a field of a module (`{"field": "Phone"}`:
+    Don't Show, for the profile of the token's user), `{"right": "admin"}`, or nothing and no module:
+    then the whole grant.
 
     Raises:
         Refused: It makes no sense here.
@@ -72,6 +73,13 @@ def _rights(account: Account, done: Act) -> list[str]:
             raise Refused(f"no scope {scope!r}; there are: {', '.join(SCOPES)}")
         lost: set[str] = account.memory.setdefault("lost_scopes", set())
         (lost.add if revoke else lost.discard)(str(scope))
+        return []
+    field = done.fields.get("field")
+    if field is not None:
+        if done.kind not in MODULES or field not in fields_of(account, done.kind):
+            raise Refused(f"{done.kind} has no field {field!r}")
+        unshown: set[tuple[str, str]] = account.memory.setdefault("unshown", set())
+        (unshown.add if revoke else unshown.discard)((done.kind, str(field)))
         return []
     right = str(done.fields.get("right", "*"))
     if right == "admin" or done.fields.get("admin"):

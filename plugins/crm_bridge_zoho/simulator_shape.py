@@ -44,6 +44,8 @@ def display(account: Account, record: Stored) -> str | None:
 
 def value_of(account: Account, record: Stored, field: Field) -> Any:
     """A value as the organisation sees it: a lookup is the other's id, or None where hidden."""
+    if (record.kind, field.api) in account.memory.get("unshown", ()):
+        return None
     if field.api == "Full_Name":
         return full_name(record)
     if field.api == "Locked__s":

@@ -669,7 +669,7 @@ def test_a_plan_over_the_days_calls_says_how_many_calls_and_days_it_needs(
     assert "days" in finding.detail
 
 
-def test_what_a_class_of_properties_hides_is_told_and_lowers_the_promise(
+def test_what_a_class_of_properties_hides_is_told_and_keeps_a_delete_back(
     ground: SimulatedGround, hub: Callable[..., Bridge]
 ) -> None:
     name = "crm.objects.contacts.highly_sensitive"
@@ -677,6 +677,7 @@ def test_what_a_class_of_properties_hides_is_told_and_lowers_the_promise(
     (one,) = live(ground, "contacts")[:1]
     bridge = hub()
     plan = bridge.plan("delete", refs([one]), reason="tried", code="stale")
+    assert plan.blocked
     assert any("highly_sensitive" in f.summary for f in plan.findings)
     (line,) = (c for c in bridge.doctor(HUB) if c.name == "sensitive properties")
     assert "contacts (highly_sensitive)" in line.summary

@@ -45,7 +45,7 @@ MUTATIONS = (
     Mutation(
         "skip the snapshot",
         "crm_bridge/engine/keep.py",
-        "        journal.keep_pages(run, connected.account.org, step, some)",
+        "        journal.keep_pages(run, connected.account.org, step, some, unseen)",
         "        del some",
         _core("test_nothing_leaves_before_its_snapshot_and_its_intent"),
     ),

@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
+from crm_bridge.adapter import Adapter
 from crm_bridge.bridge import Bridge
 from crm_bridge.cli.ending import code_of
 from crm_bridge.engine.lock import OrgLock
@@ -20,6 +21,7 @@ from crm_bridge.errors import (
     Busy,
     JournalError,
     PlanBlocked,
+    Rejected,
     Unauthorized,
     Unreachable,
 )
@@ -784,6 +786,48 @@ def test_a_remake_that_its_own_double_refused_is_found_and_done(
         receipt = bridge.apply(bridge.plan("restore", first, remake=True))
     assert receipt.counts[Verdict.DONE] == 2
     assert all(o.new_ref and state(world, str(o.new_ref)) == "live" for o in receipt.outcomes)
+
+
+def refused_after_it_was_made(self: MemoryAdapter, records: Any) -> list[Outcome]:
+    """A list of several is made whole, and answered as if none of it could be."""
+    outcomes = list(MADE(self, records))
+    if len(records) > 1:
+        raise Rejected("the list is not valid.", divisible=True)
+    return outcomes
+
+
+MADE = MemoryAdapter.create
+
+
+def test_a_remake_that_was_refused_whole_is_looked_for_before_it_is_divided(
+    world: World, bridge: Bridge
+) -> None:
+    some = leads(world, 3)
+    first = bridge.apply(bridge.plan("delete", some, **WHY))
+    purge = bridge.plan("purge", some, **WHY)
+    bridge.apply(purge, confirm=purge.confirm)
+    before = len(world["mem"].records)
+    with patch.object(MemoryAdapter, "create", refused_after_it_was_made):
+        receipt = bridge.apply(bridge.plan("restore", first, remake=True))
+    assert receipt.counts[Verdict.DONE] == 3
+    assert len(world["mem"].records) == before + 3
+
+
+def test_where_nothing_marks_a_second_life_its_like_keeps_it_from_being_made_once_more(
+    world: World, bridge: Bridge
+) -> None:
+    some = leads(world, 3)
+    first = bridge.apply(bridge.plan("delete", some, **WHY))
+    purge = bridge.plan("purge", some, **WHY)
+    bridge.apply(purge, confirm=purge.confirm)
+    before = len(world["mem"].records)
+    with (
+        patch.object(MemoryAdapter, "twin", Adapter.twin),
+        patch.object(MemoryAdapter, "create", refused_after_it_was_made),
+    ):
+        receipt = bridge.apply(bridge.plan("restore", first, remake=True))
+    assert receipt.counts[Verdict.UNKNOWN] == 3
+    assert len(world["mem"].records) == before + 3
 
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after"])
