@@ -102,3 +102,39 @@ def test_records_that_name_each_other_are_made_anew_together() -> None:
         made = one.truth("sf")
         named = made["Account", new.id].fields["Primary_Contact__c"]
         assert made["Contact", named].fields["AccountId"] == new.id
+
+
+@pytest.mark.parametrize("remake", [False, True])
+def test_what_a_run_cuts_through_something_that_only_went_along_is_tied_again(remake: bool) -> None:
+    with street("salesforce", records=24) as one:
+        before, bridge = one.truth("sf"), one.bridge()
+        along, account = contact_of_one(bridge, before)
+        # Of another account, and a target itself: its lookup is empty before its own turn comes.
+        mine = next(
+            t
+            for t in before.values()
+            if t.kind == "Contact" and t.state == "live"
+            if t.fields.get("AccountId") not in (None, "", account)
+            and not bridge.plan("delete", [RecordRef("sf", "Contact", t.id)], **WHY).blocked
+        )
+        assert one.person("sf", "edit", "Contact", [mine.id], ReportsToId=along)
+        before = one.truth("sf")
+        refs = [RecordRef("sf", "Account", account), RecordRef("sf", "Contact", mine.id)]
+        receipt = bridge.apply(bridge.plan("delete", refs, **WHY))
+        assert receipt.counts[Verdict.DONE] == 2
+        assert one.truth("sf")["Contact", along].state == "deleted"
+        if remake:
+            one.grounds["sf"].turn("sf", PAST)
+        later = one.bridge()
+        undone = later.apply(later.plan("restore", receipt.run, remake=remake, **WHY))
+        assert undone.counts[Verdict.DONE] == 2
+        now, new = one.truth("sf"), {o.ref.id: o.new_ref for o in undone.outcomes}
+        org = later.accounts.connected("sf").account.org
+        made = later.history.journal.remade(org, "Contact", [along, mine.id])
+        back = made[mine.id].id if remake else mine.id
+        leads = made[along].id if remake else along
+        assert now["Contact", back].fields["ReportsToId"] == leads
+        assert now["Contact", leads].state == "live"
+        assert bool(new[mine.id]) is remake
+        if not remake:
+            assert now["Contact", mine.id].own == before["Contact", mine.id].own
