@@ -579,7 +579,7 @@ def _look_for_twins(street: Street, phase: Phase, items: Sequence[Item]) -> None
                 item.outcome = turned_away(item)
         return
     # Nothing marks a second life there; what looks like one keeps it from being made once more.
-    refused = [i for i in lost if _divided(i) and i.source is not None]
+    refused = [i for i in lost if _verdict(i) is Verdict.FAILED and i.source is not None]
     for some in batched(refused, PAGE):
         try:
             found = twins_of(street.connected, [i.source for i in some if i.source is not None])
@@ -592,13 +592,8 @@ def _look_for_twins(street: Street, phase: Phase, items: Sequence[Item]) -> None
             if alike := [ref for ref in found.get(item.ref, ()) if ref not in street.made]:
                 item.outcome = unknown(
                     item.ref,
-                    f"its list was refused, and {alike[0]} was made since, which is like it.",
+                    f"it was refused, and {alike[0]} was made since, which is like it.",
                 )
-
-
-def _divided(item: Item) -> bool:
-    """Part of a list that was refused whole, and goes again in smaller ones."""
-    return bool(item.answer and item.answer.problem and item.answer.problem.code == "divide")
 
 
 def look_for_made(

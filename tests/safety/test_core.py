@@ -788,15 +788,17 @@ def test_a_remake_that_its_own_double_refused_is_found_and_done(
     assert all(o.new_ref and state(world, str(o.new_ref)) == "live" for o in receipt.outcomes)
 
 
-def refused_after_it_was_made(self: MemoryAdapter, records: Any) -> list[Outcome]:
-    """A list of several is made whole, and answered as if none of it could be."""
-    outcomes = list(MADE(self, records))
-    if len(records) > 1:
-        raise Rejected("the list is not valid.", divisible=True)
-    return outcomes
+def refused_after_it_was_made(divisible: bool) -> Any:
+    """A create that makes a list of several whole, and answers as if none of it could be."""
+    create = MemoryAdapter.create
 
+    def refused(self: MemoryAdapter, records: Any) -> list[Outcome]:
+        outcomes = list(create(self, records))
+        if len(records) > 1:
+            raise Rejected("the list is not valid.", divisible=divisible)
+        return outcomes
 
-MADE = MemoryAdapter.create
+    return refused
 
 
 def test_a_remake_that_was_refused_whole_is_looked_for_before_it_is_divided(
@@ -807,14 +809,15 @@ def test_a_remake_that_was_refused_whole_is_looked_for_before_it_is_divided(
     purge = bridge.plan("purge", some, **WHY)
     bridge.apply(purge, confirm=purge.confirm)
     before = len(world["mem"].records)
-    with patch.object(MemoryAdapter, "create", refused_after_it_was_made):
+    with patch.object(MemoryAdapter, "create", refused_after_it_was_made(True)):
         receipt = bridge.apply(bridge.plan("restore", first, remake=True))
     assert receipt.counts[Verdict.DONE] == 3
     assert len(world["mem"].records) == before + 3
 
 
-def test_where_nothing_marks_a_second_life_its_like_keeps_it_from_being_made_once_more(
-    world: World, bridge: Bridge
+@pytest.mark.parametrize("divisible", [True, False])
+def test_where_nothing_marks_a_second_life_its_like_leaves_a_refusal_in_doubt(
+    world: World, bridge: Bridge, divisible: bool
 ) -> None:
     some = leads(world, 3)
     first = bridge.apply(bridge.plan("delete", some, **WHY))
@@ -823,7 +826,7 @@ def test_where_nothing_marks_a_second_life_its_like_keeps_it_from_being_made_onc
     before = len(world["mem"].records)
     with (
         patch.object(MemoryAdapter, "twin", Adapter.twin),
-        patch.object(MemoryAdapter, "create", refused_after_it_was_made),
+        patch.object(MemoryAdapter, "create", refused_after_it_was_made(divisible)),
     ):
         receipt = bridge.apply(bridge.plan("restore", first, remake=True))
     assert receipt.counts[Verdict.UNKNOWN] == 3
