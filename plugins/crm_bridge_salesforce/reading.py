@@ -12,20 +12,10 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from crm_bridge.kit import (
-    AdapterError,
-    Gate,
-    Record,
-    RecordRef,
-    Rejected,
-    State,
-    Unreachable,
-    together,
-)
+from crm_bridge.kit import AdapterError, Gate, Record, RecordRef, Rejected, State, Unreachable
 from crm_bridge_salesforce import soql
 from crm_bridge_salesforce.ids import whole
 from crm_bridge_salesforce.schema import PLACED, Kind, Schema
@@ -112,12 +102,8 @@ class Reader:
 
     def counts(self, queries: Sequence[str]) -> Iterator[int | None]:
         """Several `SELECT COUNT()`, five in one call; None where one cannot be asked so."""
-        calls = [
-            partial(self._queries, [(q, False) for q in queries[start : start + QUERIES]])
-            for start in range(0, len(queries), QUERIES)
-        ]
-        for parts in together(self._gate, calls):
-            for part in parts:
+        for start in range(0, len(queries), QUERIES):
+            for part in self._queries([(q, False) for q in queries[start : start + QUERIES]]):
                 if isinstance(part, AdapterError):
                     _must_be_refused(part)
                     yield None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from crm_bridge.journal.connection import Connection
 from crm_bridge.journal.pages import Frame
 from crm_bridge.journal.store import Entry, Journal
 from crm_bridge.model.records import Link, RecordRef, State
-from crm_bridge.model.results import Outcome, Verdict, done, failed
+from crm_bridge.model.results import Outcome, Receipt, Verdict, done, failed
 from crm_bridge.testing.memory import MemoryAdapter
 from crm_bridge.testing.world import Tenant, World
 from tests.safety.dying import Death, Died, one_lane
@@ -420,13 +420,18 @@ def leads_of(plan: Any) -> list[str]:
     return [str(ref) for step in plan.steps for ref in step.refs]
 
 
-def test_a_remake_whose_answer_was_lost_is_found_and_not_made_twice(
-    world: World, bridge: Bridge
-) -> None:
-    some = leads(world, 2)
+def gone_for_good(bridge: Bridge, some: Sequence[str]) -> Receipt:
+    """Delete records and purge them; gives what the delete told, from which a remake goes."""
     first = bridge.apply(bridge.plan("delete", some, **WHY))
     purge = bridge.plan("purge", some, **WHY)
     bridge.apply(purge, confirm=purge.confirm)
+    return first
+
+
+def test_a_remake_whose_answer_was_lost_is_found_and_not_made_twice(
+    world: World, bridge: Bridge
+) -> None:
+    first = gone_for_good(bridge, leads(world, 2))
     many = len(world["mem"].records)
     world.trouble("mem", "cut_after", on="create")
     receipt = bridge.apply(bridge.plan("restore", first, remake=True))
@@ -548,10 +553,7 @@ def test_that_there_is_no_trace_of_a_record_is_believed_at_the_second_look(
 
 
 def test_a_remake_that_was_doubled_on_the_way_is_told(world: World, bridge: Bridge) -> None:
-    some = leads(world, 2)
-    first = bridge.apply(bridge.plan("delete", some, **WHY))
-    purge = bridge.plan("purge", some, **WHY)
-    bridge.apply(purge, confirm=purge.confirm)
+    first = gone_for_good(bridge, leads(world, 2))
     request = Tenant.request
 
     def doubled(tenant: Tenant, token: int, verb: str, *args: Any, **more: Any) -> Any:
@@ -567,9 +569,7 @@ def test_a_remake_that_was_doubled_on_the_way_is_told(world: World, bridge: Brid
 
 def test_a_remake_is_looked_for_before_it_is_sent_again(world: World, bridge: Bridge) -> None:
     some = leads(world, 2)
-    first = bridge.apply(bridge.plan("delete", some, **WHY))
-    purge = bridge.plan("purge", some, **WHY)
-    bridge.apply(purge, confirm=purge.confirm)
+    first = gone_for_good(bridge, some)
     world.trouble("mem", "cut_before", on="create")
     receipt = bridge.apply(bridge.plan("restore", first, remake=True))
     assert receipt.ok
@@ -772,10 +772,7 @@ def test_a_remake_that_its_own_double_refused_is_found_and_done(
     world: World, bridge: Bridge
 ) -> None:
     """The first of two made it; the second was refused, for the like of it was there: its own."""
-    some = leads(world, 2)
-    first = bridge.apply(bridge.plan("delete", some, **WHY))
-    purge = bridge.plan("purge", some, **WHY)
-    bridge.apply(purge, confirm=purge.confirm)
+    first = gone_for_good(bridge, leads(world, 2))
     create = MemoryAdapter.create
 
     def refused(self: MemoryAdapter, records: Any) -> list[Outcome]:
@@ -804,10 +801,7 @@ def refused_after_it_was_made(divisible: bool) -> Any:
 def test_a_remake_that_was_refused_whole_is_looked_for_before_it_is_divided(
     world: World, bridge: Bridge
 ) -> None:
-    some = leads(world, 3)
-    first = bridge.apply(bridge.plan("delete", some, **WHY))
-    purge = bridge.plan("purge", some, **WHY)
-    bridge.apply(purge, confirm=purge.confirm)
+    first = gone_for_good(bridge, leads(world, 3))
     before = len(world["mem"].records)
     with patch.object(MemoryAdapter, "create", refused_after_it_was_made(True)):
         receipt = bridge.apply(bridge.plan("restore", first, remake=True))
@@ -819,10 +813,7 @@ def test_a_remake_that_was_refused_whole_is_looked_for_before_it_is_divided(
 def test_where_nothing_marks_a_second_life_its_like_leaves_a_refusal_in_doubt(
     world: World, bridge: Bridge, divisible: bool
 ) -> None:
-    some = leads(world, 3)
-    first = bridge.apply(bridge.plan("delete", some, **WHY))
-    purge = bridge.plan("purge", some, **WHY)
-    bridge.apply(purge, confirm=purge.confirm)
+    first = gone_for_good(bridge, leads(world, 3))
     before = len(world["mem"].records)
     with (
         patch.object(MemoryAdapter, "twin", Adapter.twin),
@@ -841,9 +832,7 @@ def test_a_link_waits_until_one_before_it_on_the_same_record_is_no_longer_in_dou
     company = next(e.id for e in world["mem"].records.values() if e.kind == "Company")
     for name, ref in (("partner", other), ("client", f"mem:Company/{company}")):
         world["mem"].tie(id_of(one), Link(name, RecordRef.parse(ref), None))
-    first = bridge.apply(bridge.plan("delete", [one], **WHY))
-    purge = bridge.plan("purge", [one], **WHY)
-    bridge.apply(purge, confirm=purge.confirm)
+    first = gone_for_good(bridge, [one])
     world.trouble("mem", fault, on="link")
     receipt = bridge.apply(bridge.plan("restore", first, remake=True))
     (outcome,) = receipt.outcomes
