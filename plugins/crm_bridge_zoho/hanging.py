@@ -37,6 +37,8 @@ class Hanging:
     _listed: set[str] = field(default_factory=set)
     _proofs: dict[tuple[str, str], bool] = field(default_factory=dict)
     _turns: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
+    _first: threading.Lock = field(default_factory=threading.Lock)
+    _listing: bool = False
 
     def hung(self, rule: CascadeRule, ids: Sequence[str]) -> list[str]:
         """Ids of the live records that hang on these by a rule."""
@@ -144,6 +146,18 @@ class Hanging:
         rows = next(self.looking.pages(rule.child, [f"{rule.via} is not null"], rule.via), [])
         if not rows:
             return None
+        if self._listing:
+            return self._found_again(rule, rows, ids)
+        # The first list of an account goes alone: where it is refused, only one query learns it.
+        with self._first:
+            proved = self._found_again(rule, rows, ids)
+            self._listing = True
+        return proved
+
+    def _found_again(
+        self, rule: CascadeRule, rows: Sequence[Mapping[str, Any]], ids: Sequence[str]
+    ) -> bool:
+        """Ask for rows that are known by where they lead."""
         leads: dict[str, None] = {}
         known: list[str] = []
         for row in rows:
@@ -158,7 +172,7 @@ class Hanging:
         found = next(self.looking.leading(rule.child, rule.via, asked), [])
         if len(asked) > self.looking.span.values:
             # So many were refused, and asked for in parts.
-            return self._proved(rule, ids)
+            return self._found_again(rule, rows, ids)
         # Both are the first of their kind by id: whatever leads anywhere, and to one of these.
         return [id_of(row) for row in found][: len(known)] == known
 

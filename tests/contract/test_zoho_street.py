@@ -423,8 +423,7 @@ def test_what_waited_for_records_that_a_resume_brought_back_is_compared_again(or
     [
         ("coql_in", "all", 30),
         ("coql_in", "first", 50),
-        # Relations are proved at once, so more than one query may learn at once that it is refused.
-        ("coql_in", "refused", 55),
+        ("coql_in", "refused", 50),
         ("coql_values", 50, 40),
         ("coql_length", 4000, 40),
     ],
