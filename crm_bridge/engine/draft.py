@@ -695,14 +695,18 @@ def _stragglers(draft: _Draft, connected: Connected, there: Sequence[Source]) ->
             left.setdefault(ref.kind, {})[ref] = Source(ref, record, then)
         for kind, sources in left.items():
             traces = journal.traces(org, kind, [ref.id for ref in sources])
-            # What was a target of that run as well is brought back as such, and what a later run
-            # took is not this one's.
-            alone = [
-                source
-                for ref, source in sources.items()
-                if (mine := traces.get(ref.id)) and mine[0].run == run
-                if all(trace.parent is not None for trace in mine if trace.run == run)
-            ]
+            alone: list[Source] = []
+            for ref, source in sources.items():
+                mine = traces.get(ref.id, ())
+                if not mine or any(t.parent is None for t in mine if t.run == run):
+                    # What was a target of that run as well is brought back as such.
+                    continue
+                if mine[0].run == run:
+                    alone.append(source)
+                else:
+                    why = f"it was back since, and run {mine[0].run} took it then; restore that one."
+                    stays = skipped(ref, "changed", why)
+                    draft.settle(connected, dataclasses.replace(stays, state=now[ref].state))
             if alone:
                 _inspect_restore(draft, connected, alone)
 
