@@ -271,7 +271,7 @@ class HubspotAdapter(Adapter):
     def precheck(
         self, operation: Operation, records: Sequence[Record]
     ) -> Iterable[Finding | Outcome]:
-        """Merged records, missing rights and marks, what no snapshot holds, e-mails in use."""
+        """Merged records, rights and marks that lack, what no snapshot holds, what hinders a remake."""
         if not records:
             return
         kind = records[0].ref.kind
@@ -285,6 +285,8 @@ class HubspotAdapter(Adapter):
             case Operation.RESTORE:
                 yield from checks.remakable(self._schema.of(kind))
                 yield from checks.values_gone(self._schema.of(kind), records)
+                yield from checks.values_taken(self._ask, self._schema.of(kind), records)
+                yield from checks.owners_who_left(self._schema, records)
                 if kind == "contacts":
                     yield from checks.emails_in_use(self._ask, records)
 

@@ -1,4 +1,4 @@
-"""What can be said before anything is touched: rights, marks, e-mails in use, lasting losses."""
+"""What can be said before anything is touched: rights, marks, values in use, lasting losses."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from crm_bridge_hubspot.schema import Ask, KindSchema, Schema, rows
 ANY_TYPE: Final = "association"
 """A rule's `via` where the type of the association is the portal's own."""
 MAY_GO: Final = (Effect.FOLLOWS, Effect.MAY_FOLLOW)
+EMAIL: Final = "email"
+OWNER: Final = "hubspot_owner_id"
 RECORDING: Final = "hs_call_recording_url"
 _LISTED: Final = ("contacts", "companies", "deals", "tickets")
 _FEW: Final = 20
@@ -157,6 +159,68 @@ def values_gone(schema: KindSchema, records: Sequence[Record]) -> Iterator[Outco
             )
 
 
+def values_taken(ask: Ask, schema: KindSchema, records: Sequence[Record]) -> Iterator[Outcome]:
+    """Records that left the bin, with a value that no two may share and that an active one has.
+
+    The e-mail of contacts is looked at by itself, since additional ones count as well.
+    https://developers.hubspot.com/changelog/unique-properties-for-contacts, read 2026-11-24.
+    """
+    gone = [record for record in records if record.state is State.GONE]
+    for known in schema.properties.values() if gone else ():
+        if not known.unique or not known.writable or known.name in (PRIOR_ID, EMAIL):
+            continue
+        # HubSpot does not say whether it minds the case: what it finds by a value has that value.
+        wanted: dict[str, list[RecordRef]] = {}
+        for record in gone:
+            if value := record.fields.get(known.name):
+                wanted.setdefault(str(value).casefold(), []).append(record.ref)
+        asked = sorted({str(v) for r in gone if (v := r.fields.get(known.name))})
+        for start in range(0, len(asked), BATCH):
+            part = [{"id": value} for value in asked[start : start + BATCH]]
+            told = ask(
+                "read", (schema.kind,), [("archived", "false")],
+                {"idProperty": known.name, "inputs": part, "propertiesWithHistory": [],
+                 "properties": [known.name]},
+            )  # fmt: skip
+            for row in rows(told):
+                value = str((row.get("properties") or {}).get(known.name))
+                for ref in wanted.pop(value.casefold(), ()):
+                    words = f"{schema.kind}/{row.get('id')} has its {known.name} {value!r} by now."
+                    yield replace(
+                        skipped(ref, "duplicate", words), details={"fields": [known.name]}
+                    )
+
+
+def owners_who_left(schema: Schema, records: Sequence[Record]) -> Iterator[Finding]:
+    """Records that left the bin and belong to an owner who is archived.
+
+    Whether a create takes such an owner HubSpot says nowhere, so nothing is settled by it.
+    """
+    owned = {
+        record.ref: str(record.fields[OWNER])
+        for record in records
+        if record.state is State.GONE and record.fields.get(OWNER)
+    }
+    if not owned:
+        return
+    left = schema.owners_who_left()
+    if left is None:
+        yield Finding(
+            Severity.NOTE, "vendor_note",
+            f"whether the owners of {len(owned)} records to be made anew are active is not known.",
+            "The token lacks the scope crm.objects.owners.read.", len(owned),
+        )  # fmt: skip
+        return
+    theirs = [ref for ref, owner in owned.items() if owner in left]
+    if theirs:
+        yield Finding(
+            Severity.WARNING, "vendor_note",
+            f"{len(theirs)} {theirs[0].kind} to be made anew belong to an owner who is archived.",
+            "Whether HubSpot gives a new record to such an owner is said nowhere; it is tried.",
+            len(theirs), tuple(theirs[:_FEW]),
+        )  # fmt: skip
+
+
 def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
     """Contacts that are to come back while an active contact holds their e-mail.
 
@@ -165,7 +229,7 @@ def emails_in_use(ask: Ask, records: Sequence[Record]) -> Iterator[Finding | Out
     """
     wanted: dict[str, list[Record]] = {}
     for record in records:
-        email = record.fields.get("email")
+        email = record.fields.get(EMAIL)
         if record.state in (State.DELETED, State.GONE) and isinstance(email, str) and email:
             wanted.setdefault(email.lower(), []).append(record)
     held: dict[str, str] = {}

@@ -81,5 +81,12 @@ CHINESE: Final[Mapping[str, str]] = {
     "the e-mail of deleted contacts is held by an active contact.": "已删除联系人的邮箱被现有联系人占用。",
     "HubSpot's page refuses to restore these until that contact gives the e-mail up.":
         "在该联系人让出邮箱之前，HubSpot 页面会拒绝恢复。",
+    "{} {} to be made anew belong to an owner who is archived.":
+        "{} 条待重新创建的 {} 属于已停用的负责人。",
+    "Whether HubSpot gives a new record to such an owner is said nowhere; it is tried.":
+        "HubSpot 未说明新记录能否归属此类负责人；仍会尝试。",
+    "whether the owners of {} records to be made anew are active is not known.":
+        "{} 条待重新创建的记录，其负责人是否在用未知。",
+    "The token lacks the scope crm.objects.owners.read.": "令牌缺少权限 crm.objects.owners.read。",
 }  # fmt: skip
 """English to Chinese."""

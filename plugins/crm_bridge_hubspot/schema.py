@@ -37,6 +37,7 @@ class PropertyDef:
         computed: HubSpot calculates it.
         read_only: No client may write its value.
         options: The values of an enumeration, in their order; None where any value may stand.
+        unique: No two records may share a value.
     """
 
     name: str
@@ -44,6 +45,7 @@ class PropertyDef:
     computed: bool = False
     read_only: bool = False
     options: tuple[str, ...] | None = None
+    unique: bool = False
 
     @property
     def writable(self) -> bool:
@@ -111,13 +113,14 @@ class Schema:
     _kinds: dict[str, KindSchema] = field(default_factory=dict)
     _plain: dict[str, KindSchema] = field(default_factory=dict)
     _custom: tuple[CustomKind, ...] | None = None
+    _left: tuple[frozenset[str] | None] | None = None
     _no_pairs: set[tuple[str, str]] = field(default_factory=set)
     _closed_pairs: set[tuple[str, str]] = field(default_factory=set)
     _lock: Any = field(default_factory=threading.RLock)
 
     def forget(self) -> None:
         """Ask anew from now on."""
-        self._kinds, self._plain, self._custom = {}, {}, None
+        self._kinds, self._plain, self._custom, self._left = {}, {}, None, None
         self._no_pairs, self._closed_pairs = set(), set()
 
     def of(self, kind: str) -> KindSchema:
@@ -182,6 +185,33 @@ class Schema:
                 told = {}
             found = self._custom = tuple(_custom_kinds(told))
         return found
+
+    def owners_who_left(self) -> frozenset[str] | None:
+        """Ids of the owners who are archived; None where the token may not see them.
+
+        https://developers.hubspot.com/docs/guides/api/crm/owners, read 2026-11-25.
+        """
+        with self._lock:
+            if self._left is None:
+                self._left = (self._archived_owners(),)
+            return self._left[0]
+
+    def _archived_owners(self) -> frozenset[str] | None:
+        found: set[str] = set()
+        after: str | None = ""
+        while after is not None:
+            query = [("archived", "true"), ("limit", "500"), *([("after", after)] if after else [])]
+            try:
+                told = self.ask("owners", (), query, None)
+            except (Unauthorized, Rejected) as error:
+                if getattr(error, "renewable", False):
+                    raise
+                return None
+            some = rows(told)
+            found.update(str(row.get("id")) for row in some)
+            further = (told.get("paging") or {}).get("next") or {}
+            after = str(further["after"]) if some and further.get("after") else None
+        return frozenset(found)
 
     def known_spelling(self, kind: str) -> str | None:
         """The type id of a custom object by one of its names, from what was asked already."""
@@ -280,6 +310,7 @@ def _definitions(told: Any) -> Iterator[PropertyDef]:
             bool(row.get("calculated")),
             bool(meta.get("readOnlyValue")) if isinstance(meta, dict) else False,
             options,
+            row.get("hasUniqueValue") is True,
         )
 
 

@@ -104,6 +104,7 @@ ROUTES: Final[Mapping[str, Route]] = {
                     "properties.groups_api.get_all"),
     "make_group": Route("POST", "/crm/v3/properties/{0}/groups", "/crm/properties/{v}/{0}/groups",
                         "properties.groups_api.create", write=True, success=(201,)),
+    "owners": Route("GET", "/crm/v3/owners", "/crm/owners/{v}"),
     "schemas": Route("GET", "/crm-object-schemas/v3/schemas", "", "schemas.core_api.get_all"),
     "details": Route("GET", "/account-info/v3/details", "/account-info/{v}/details"),
     "usage": Route("GET", "/account-info/v3/api-usage/daily/private-apps",

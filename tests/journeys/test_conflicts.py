@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -91,38 +90,23 @@ def test_without_its_parent_a_child_is_made_with_that_left_empty() -> None:
         assert not any("AccountId" in record.fields for record in made)
 
 
-@pytest.fixture
-def lost() -> Iterator[tuple[Street, str, Truth]]:
-    """A Salesforce lead that was deleted past every window: the street, its run, and as it was."""
-    with street("salesforce", records=24) as one:
-        truth = one.truth("sf")
-        lead = live(truth, "Lead")[0]
-        # Not who is logged in: what nobody names belongs to that user.
-        owner = next(u for u in live(truth, "User") if u != truth["Lead", lead].fields["OwnerId"])
-        given = {"Legacy_Id__c": "L-77", "Rating": "Warm", "OwnerId": owner}
-        assert one.person("sf", "edit", "Lead", [lead], **given)
-        was, bridge = one.truth("sf")["Lead", lead], one.bridge()
-        run = bridge.apply(bridge.plan("delete", [RecordRef("sf", "Lead", lead)], **WHY)).run
-        one.grounds["sf"].turn("sf", timedelta(days=120))
-        yield one, run, was
+def lose(one: Street, kind: str, **given: Any) -> tuple[str, Truth]:
+    """A record that has these values, and is deleted past every window: its run, and as it was."""
+    (crm,) = one.crms
+    bridge = one.bridge()
+    ref = sent(bridge, [RecordRef(crm, kind, id) for id in live(one.truth(crm), kind)])[0]
+    assert not given or one.person(crm, "edit", kind, [ref.id], **given)
+    was = one.truth(crm)[kind, ref.id]
+    plan = bridge.plan("delete", [ref], **WHY)
+    receipt = bridge.apply(plan, confirm=plan.confirm)
+    assert receipt.counts[Verdict.DONE] == 1
+    one.grounds[crm].turn(crm, timedelta(days=120))
+    return receipt.run, was
 
 
-def stands_in_the_way(one: Street, what: str, was: Truth) -> tuple[str, str]:
-    """What happens meanwhile, and the code and the field that it is told by."""
-    if what == "duplicate":
-        other = next(id for id in live(one.truth("sf"), "Lead") if id != was.id)
-        assert one.person("sf", "edit", "Lead", [other], Legacy_Id__c="l-77")
-        return "duplicate", "Legacy_Id__c"
-    assert one.person("sf", "edit", "User", [was.fields["OwnerId"]], IsActive=False)
-    return "owner_inactive", "OwnerId"
-
-
-@pytest.mark.parametrize("what", ["duplicate", "owner_inactive"])
-def test_what_somebody_else_has_by_now_is_found_beforehand(
-    lost: tuple[Street, str, Truth], what: str
-) -> None:
-    one, run, was = lost
-    code, field = stands_in_the_way(one, what, was)
+def told_and_left_empty(one: Street, run: str, was: Truth, code: str, field: str) -> Truth:
+    """What stands in the way is told, and with `null` the record is made without it: the new one."""
+    (crm,) = one.crms
     bridge = one.bridge()
     for policy in ("skip", "create", "overwrite"):
         plan = bridge.plan("restore", run, remake=True, on_conflict=policy, **WHY)
@@ -132,6 +116,53 @@ def test_what_somebody_else_has_by_now_is_found_beforehand(
     assert undone.counts[Verdict.DONE] == 1
     new = next(iter(undone.outcomes)).new_ref
     assert new is not None
-    made = one.truth("sf")["Lead", new.id]
+    made = one.truth(crm)[was.kind, new.id]
     assert made.fields.get(field) != was.fields[field]
-    assert made.fields["Rating"] == "Warm"
+    return made
+
+
+@pytest.mark.parametrize("what", ["duplicate", "owner_inactive"])
+def test_what_somebody_else_has_by_now_is_found_beforehand(what: str) -> None:
+    with street("salesforce", records=24) as one:
+        truth = one.truth("sf")
+        lead = live(truth, "Lead")[0]
+        # Not who is logged in: what nobody names belongs to that user.
+        owner = next(u for u in live(truth, "User") if u != truth["Lead", lead].fields["OwnerId"])
+        run, was = lose(one, "Lead", Legacy_Id__c="L-77", Rating="Warm", OwnerId=owner)
+        if what == "duplicate":
+            field, other = "Legacy_Id__c", live(one.truth("sf"), "Lead")[0]
+            assert one.person("sf", "edit", "Lead", [other], Legacy_Id__c="l-77")
+        else:
+            field = "OwnerId"
+            assert one.person("sf", "edit", "User", [owner], IsActive=False)
+        made = told_and_left_empty(one, run, was, what, field)
+        assert made.fields["Rating"] == "Warm"
+
+
+PROJECTS = "2-9000001"
+"""HubSpot's custom objects of the simulator, which have a property that no two may share."""
+
+
+def test_a_unique_property_that_another_record_has_by_now_is_found_beforehand() -> None:
+    with street("hubspot", records=24) as one:
+        run, was = lose(one, PROJECTS, project_code="P-77")
+        other = live(one.truth("hub"), PROJECTS)[0]
+        assert one.person("hub", "edit", PROJECTS, [other], project_code="P-77")
+        made = told_and_left_empty(one, run, was, "duplicate", "project_code")
+        assert "project_code" not in made.fields
+        assert made.fields["project_name"] == was.fields["project_name"]
+        assert one.truth("hub")[PROJECTS, other].fields["project_code"] == "P-77"
+
+
+def test_owners_who_left_are_told_and_nothing_is_settled_by_it() -> None:
+    with street("hubspot", records=24) as one:
+        run, was = lose(one, "companies", hubspot_owner_id="71000003")
+        bridge = one.bridge()
+        plan = bridge.plan("restore", run, remake=True, **WHY)
+        (told,) = (f for f in plan.findings if "owner who is archived" in f.summary)
+        assert (told.code, told.count) == ("vendor_note", 1)
+        assert len(plan.settled) == 0
+        (back,) = bridge.apply(plan).outcomes
+        assert back.new_ref is not None
+        owner = one.truth("hub")["companies", back.new_ref.id].fields["hubspot_owner_id"]
+        assert owner == was.fields["hubspot_owner_id"]
