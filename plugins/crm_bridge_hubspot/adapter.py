@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -112,7 +112,7 @@ class HubspotAdapter(Adapter):
         self._told = Told(lambda: self._now)
         self._reader = Reader(crm, self._ask, spread, self._schema, lambda: self._now, self._told)
         self._finder = Finder(self._ask, self._schema, self._reader)
-        self._portal = Portal(self._ask, self._login, is_loopback(base))
+        self._portal = Portal(self._ask, spread, self._login, is_loopback(base))
 
     @classmethod
     def connect(cls, crm: str, settings: HubspotSettings, gate: Gate) -> Self:
@@ -360,8 +360,12 @@ class HubspotAdapter(Adapter):
     def whoami(self) -> Account:
         """The portal by HubSpot's own word: its kind, its clock, its day's calls, its rates."""
         self._schema.forget()
-        me = self._portal.ask()
-        self._schema.custom()
+        if self._login.renewable:
+            me = self._portal.ask()
+            self._schema.custom()
+        else:
+            both: tuple[Callable[[], Any], ...] = (self._portal.ask, self._schema.custom)
+            me, _ = together(self._gate, both)
         return Account(
             me.org, me.name, me.environment, me.user, self._now,
             self._portal.quota(self._limits, self._now), self._portal.rates(self._limits),

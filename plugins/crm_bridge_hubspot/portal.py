@@ -12,7 +12,7 @@ from crm_bridge.kit import Quota, Rate, Rejected, Unauthorized
 from crm_bridge_hubspot.login import Login
 from crm_bridge_hubspot.profile import SEARCH_RATE
 from crm_bridge_hubspot.reading import moment_of
-from crm_bridge_hubspot.schema import Ask, rows
+from crm_bridge_hubspot.schema import Ask, Spread, rows
 
 CLASSES: Final = {
     "STANDARD": "production",
@@ -51,12 +51,13 @@ class Portal:
 
     Args:
         ask: Makes one read through the gate.
+        spread: Makes several at once.
         login: The login, for the token's scopes.
         loopback: Whether the server is a simulator on this machine.
     """
 
-    def __init__(self, ask: Ask, login: Login, loopback: bool) -> None:
-        self._ask, self._login, self._loopback = ask, login, loopback
+    def __init__(self, ask: Ask, spread: Spread, login: Login, loopback: bool) -> None:
+        self._ask, self._spread, self._login, self._loopback = ask, spread, login, loopback
         self._me: Me | None = None
         self._token: Mapping[str, Any] | None = None
 
@@ -74,13 +75,11 @@ class Portal:
             Unauthorized: The token holds for nothing that tells the portal.
         """
         self._token = None
-        try:
-            details = self._ask("details", (), (), None)
-        except (Unauthorized, Rejected) as error:
-            if not _lacks_right(error):
-                raise
-            details = {}
-        token = self._told_of_token()
+        if self._login.renewable:
+            # What a token says of itself is asked of one that holds, and the first call finds that out.
+            details, token = self._details(), self._told_of_token()
+        else:
+            details, token = self._spread([self._details, self._told_of_token])
         org = details.get("portalId") or token.get("hubId") or token.get("hub_id")
         ui = details.get("uiDomain")
         if org is None:
@@ -129,6 +128,16 @@ class Portal:
         return (Rate(calls=calls, seconds=milliseconds / 1000), SEARCH_RATE)
 
     # --- private ---------------------------------------------------------------------------------
+
+    def _details(self) -> Mapping[str, Any]:
+        """What account-info tells; nothing where the token may not ask."""
+        try:
+            told: Mapping[str, Any] = self._ask("details", (), (), None)
+        except (Unauthorized, Rejected) as error:
+            if not _lacks_right(error):
+                raise
+            return {}
+        return told
 
     def _told_of_token(self) -> Mapping[str, Any]:
         """What HubSpot says of the token itself; nothing where it does not."""

@@ -148,18 +148,34 @@ class Schema:
         return KindSchema(kind, {one.name: one for one in self._class(kind, SENSITIVITIES[0])})
 
     def _asked(self, kind: str) -> KindSchema:
-        found = dict(self.plain(kind).properties)
-        skipped, hidden = [], []
-        for sensitivity in SENSITIVITIES[1:]:
-            try:
-                found |= {one.name: one for one in self._class(kind, sensitivity)}
-            except (Unauthorized, Rejected) as error:
-                if getattr(error, "renewable", False):
-                    raise
-                skipped.append(sensitivity)
-                if isinstance(error, Unauthorized):
-                    hidden.append(sensitivity)
+        first, *others = self.spread(
+            [
+                partial(self.plain, kind) if kind in self._plain else partial(self._first, kind),
+                *(partial(self._class_or_why, kind, one) for one in SENSITIVITIES[1:]),
+            ]
+        )
+        assert isinstance(first, KindSchema)
+        self._plain[kind] = first
+        found, skipped, hidden = dict(first.properties), [], []
+        for sensitivity, told in zip(SENSITIVITIES[1:], others, strict=True):
+            if isinstance(told, list):
+                found |= {one.name: one for one in told}
+                continue
+            skipped.append(sensitivity)
+            if isinstance(told, Unauthorized):
+                hidden.append(sensitivity)
         return KindSchema(kind, found, tuple(skipped), tuple(hidden))
+
+    def _class_or_why(
+        self, kind: str, sensitivity: str
+    ) -> list[PropertyDef] | Unauthorized | Rejected:
+        """The properties of a class, or why this token is not shown them."""
+        try:
+            return self._class(kind, sensitivity)
+        except (Unauthorized, Rejected) as error:
+            if getattr(error, "renewable", False):
+                raise
+            return error
 
     def _class(self, kind: str, sensitivity: str) -> list[PropertyDef]:
         query = [("archived", "false"), ("dataSensitivity", sensitivity)]
