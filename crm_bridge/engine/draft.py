@@ -6,6 +6,7 @@ import dataclasses
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -151,6 +152,7 @@ class _Draft:
     dearer: dict[str, int] = field(default_factory=dict)
     ways: dict[str, Callable[[str, State], Way | None]] = field(default_factory=dict)
     orphans: dict[RecordRef, set[str]] = field(default_factory=dict)
+    totals: dict[tuple[str, str], Future[int | None]] = field(default_factory=dict)
 
     def read(self, connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
         """Read records of one kind, and count what that took."""
@@ -184,6 +186,9 @@ class _Draft:
         key = (target.ref.crm, target.ref.kind, way.rows)
         if key not in self.groups:
             self.groups[key] = Spool(target_row, target_of(*key[:2]))
+            if self.wish.operation is not Operation.RESTORE and key[:2] not in self.totals:
+                connected = self.accounts.connected(key[0])
+                self.totals[key[:2]] = connected.lanes.soon(partial(_total, connected, key[1]))
         self.groups[key].append(target)
 
     def back(self, one: _Returning) -> None:
@@ -704,7 +709,9 @@ def _stragglers(draft: _Draft, connected: Connected, there: Sequence[Source]) ->
                 if mine[0].run == run:
                     alone.append(source)
                 else:
-                    why = f"it was back since, and run {mine[0].run} took it then; restore that one."
+                    why = (
+                        f"it was back since, and run {mine[0].run} took it then; restore that one."
+                    )
                     stays = skipped(ref, "changed", why)
                     draft.settle(connected, dataclasses.replace(stays, state=now[ref].state))
             if alone:
@@ -891,7 +898,7 @@ def _finish(
     )
     scene = Scene(
         accounts={crm: one.account for crm, one in connected.items()},
-        totals=_totals(plan, connected),
+        totals={key: asked.result() for key, asked in draft.totals.items()},
         protect={crm: bars.protection for crm, bars in draft.bars.items()},
         limits={
             **wish.limits,
@@ -952,18 +959,13 @@ def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 
 
-def _totals(plan: Plan, connected: Mapping[str, Connected]) -> dict[tuple[str, str], int | None]:
-    totals: dict[tuple[str, str], int | None] = {}
-    if plan.operation is Operation.RESTORE:
-        return totals
-    for step in plan.steps:
-        key = (step.crm, step.kind)
-        if key in totals:
-            continue
-        try:
-            totals[key] = connected[step.crm].adapter.total(step.kind)
-        except BridgeError:
-            totals[key] = None
-        except Exception as error:
-            raise contained(error, step.crm) from error
-    return totals
+def _total(connected: Connected, kind: str) -> int | None:
+    """How many records of a kind there are; None where nobody can say. Of no use to the run itself."""
+    try:
+        return connected.adapter.total(kind)
+    except BridgeError:
+        return None
+    except Exception as error:
+        raise contained(error, connected.crm) from error
+    finally:
+        connected.guard.made_once()

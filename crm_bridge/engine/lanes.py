@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Generic, TypeVar
 
 from crm_bridge.clock import steady
@@ -141,6 +141,14 @@ class Lanes:
         if self.beat is not None and now - self._beaten >= BEAT:
             self._beaten = now
             self.beat()
+
+    def soon(self, call: Callable[[], R]) -> Future[R]:
+        """Have a lane make a call as soon as one is idle; who needs its answer asks for it later.
+
+        Args:
+            call: The call.
+        """
+        return self._pool.submit(call)
 
     def together(self, calls: Sequence[Callable[[], R]]) -> list[R]:
         """Make calls that need nothing of each other; see `adapter.together`.

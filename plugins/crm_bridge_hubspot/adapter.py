@@ -359,13 +359,15 @@ class HubspotAdapter(Adapter):
 
     def whoami(self) -> Account:
         """The portal by HubSpot's own word: its kind, its clock, its day's calls, its rates."""
-        self._schema.forget()
+        known = self._schema.forget()
         if self._login.renewable:
             me = self._portal.ask()
             self._schema.custom()
         else:
-            both: tuple[Callable[[], Any], ...] = (self._portal.ask, self._schema.custom)
-            me, _ = together(self._gate, both)
+            # No lane waits for another login here, so what was known of kinds is asked again at once.
+            asked: list[Callable[[], Any]] = [self._portal.ask, self._schema.custom]
+            asked += [partial(self._schema.learn, kind) for kind in known]
+            me = together(self._gate, asked)[0]
         return Account(
             me.org, me.name, me.environment, me.user, self._now,
             self._portal.quota(self._limits, self._now), self._portal.rates(self._limits),

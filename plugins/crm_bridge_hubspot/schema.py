@@ -6,13 +6,14 @@ again, which the bridge does before every run.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from crm_bridge.kit import Rejected, Unauthorized, Unreachable, is_empty
+from crm_bridge.kit import BridgeError, Rejected, Unauthorized, Unreachable, is_empty
 from crm_bridge_hubspot.kinds import OBJECTS, object_type
 from crm_bridge_hubspot.wire import Query
 
@@ -118,10 +119,17 @@ class Schema:
     _closed_pairs: set[tuple[str, str]] = field(default_factory=set)
     _lock: Any = field(default_factory=threading.RLock)
 
-    def forget(self) -> None:
-        """Ask anew from now on."""
+    def forget(self) -> list[str]:
+        """Ask anew from now on; gives the kinds that were known whole."""
+        known = list(self._kinds)
         self._kinds, self._plain, self._custom, self._left = {}, {}, None, None
         self._no_pairs, self._closed_pairs = set(), set()
+        return known
+
+    def learn(self, kind: str) -> None:
+        """Have a kind told ahead; why it is not told is said to who needs it."""
+        with contextlib.suppress(BridgeError):
+            self.of(kind)
 
     def of(self, kind: str) -> KindSchema:
         """The properties of a kind.

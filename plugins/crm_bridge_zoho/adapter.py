@@ -6,6 +6,7 @@ its token (`client.py`). What is true of the vendor stands in `profile.py`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from crm_bridge.kit import (
     Account,
     Adapter,
     Batch,
+    BridgeError,
     Capability,
     CascadeRule,
     Change,
@@ -256,12 +258,12 @@ class ZohoAdapter(Adapter):
 
     def whoami(self) -> Account:
         """The organisation, and the user that the token speaks for."""
-        told, of_user = self._client.together(
-            [
-                lambda: self._client.ask("/org", scope="org.READ"),
-                lambda: self._client.ask("/users", {"type": "CurrentUser"}, scope="users.READ"),
-            ]
-        )
+        asked: list[Callable[[], Any]] = [
+            partial(self._client.ask, "/org", scope="org.READ"),
+            partial(self._client.ask, "/users", {"type": "CurrentUser"}, scope="users.READ"),
+            self._modules_ahead,
+        ]
+        told, of_user, _ = self._client.together(asked)
         org, user = _first(told, "org"), _first(of_user, "users")
         self._domain, self._since = str(org.get("domain_name") or ""), told.at
         if not org.get("id"):
@@ -278,6 +280,11 @@ class ZohoAdapter(Adapter):
         )
 
     # --- private -------------------------------------------------------------------------------
+
+    def _modules_ahead(self) -> None:
+        """The list of modules, which all that comes next needs; who needs it says why it is not there."""
+        with contextlib.suppress(BridgeError):
+            self._describes.modules()
 
     def _asked_ahead(self) -> list[str]:
         """What abilities are judged by, asked for at once; gives the kinds whose records can be locked."""
