@@ -146,13 +146,13 @@ class Hanging:
         rows = next(self.looking.pages(rule.child, [f"{rule.via} is not null"], rule.via), [])
         if not rows:
             return None
-        if self._listing:
-            return self._found_again(rule, rows, ids)
         # The first list of an account goes alone: where it is refused, only one query learns it.
         with self._first:
-            proved = self._found_again(rule, rows, ids)
-            self._listing = True
-        return proved
+            if not self._listing:
+                proved = self._found_again(rule, rows, ids)
+                self._listing = True
+                return proved
+        return self._found_again(rule, rows, ids)
 
     def _found_again(
         self, rule: CascadeRule, rows: Sequence[Mapping[str, Any]], ids: Sequence[str]

@@ -87,7 +87,7 @@ class _Query:
         self.words = _tokens(text)
         self.at = 0
         self.criteria = 0
-        self.joins: set[str] = set()
+        self._paths: dict[str, tuple[list[Field], Field | None]] = {}
         self.module = ""
         self.exact = asked.account.switches["coql_case"] == "exact"
 
@@ -143,6 +143,11 @@ class _Query:
         Raises:
             Deny: The module has no such field, or it cannot be queried.
         """
+        if name not in self._paths:
+            self._paths[name] = self._path(name)
+        return self._paths[name]
+
+    def _path(self, name: str) -> tuple[list[Field], Field | None]:
         module, steps = self.module, name.split(".")
         through: list[Field] = []
         for step in steps[:-1]:
@@ -428,18 +433,24 @@ def _answer(
     for name in columns:
         if name != "count(id)":
             query.path(name)
-    found = []
-    for id in store.ids(query.module) if test.near is None else sorted(test.near()):
+    counting, by_id = columns == ["count(id)"], order == [("id", False)]
+    ids = store.ids(query.module) if test.near is None else test.near()
+    # In the order of ids a page is full before all that meets the criteria is found.
+    enough = None if counting or (order and not by_id) else offset + limit + 1
+    found: list[Stored] = []
+    for id in ids if test.near is None and not by_id else sorted(ids):
         record = store.get(query.module, id)
         if record is None:
             continue
         seen = record.state == LIVE and not denied(account, "read", query.module, id)
         if seen and not record.meta.get("converted") and test.holds(record):
             found.append(record)
-    if columns == ["count(id)"]:
+            if len(found) == enough:
+                break
+    if counting:
         info = {"count": 1, "more_records": False}
         return reply({"data": [{"COUNT(id)": len(found)}], "info": info})
-    for name, down in reversed(order):
+    for name, down in reversed([] if by_id else order):
         kind = query.type(name)
         keyed = {r.id: _key(query.value(r, name), kind) for r in found}
         found.sort(key=cmp_to_key(lambda a, b, k=keyed: _against(k[a.id], k[b.id])), reverse=down)  # type: ignore[misc]

@@ -1,7 +1,8 @@
 """One command for all figures: `python -m tests.bench [--quick] [--json] [--write]`.
 
 For each vendor: ours beside (a) a loop over the vendor's client, one record a call, (b) the client's
-own batch calls, (c) a bare `requests` loop that sends exactly our calls with as many threads. Wall,
+own batch calls, (c) a bare `requests` loop that sends exactly our calls with as many threads. Simulators
+make all their records before a clock starts, as a vendor has them. Wall,
 CPU and memory are of whole processes; (a) and (b) are samples that are scaled to the same number of
 records, one after the other, as people write them.
 """
@@ -87,10 +88,12 @@ def case(
             calls,
         )
     with fresh("ours") as place:
+        place.seeded()
         row["ours"] = child(
             "tests.bench.ours", folder / "ours", place.config, place.crm, kind, operation, ids
         )
     with fresh("replay") as place:
+        place.seeded()
         row["bare"] = child(
             "tests.bench.replay",
             folder / "replay",
@@ -101,6 +104,7 @@ def case(
             told["lanes"],
         )
     with fresh("clients") as place:
+        place.seeded()
         row["clients"] = child(
             "tests.bench.clients", folder / "clients", place.config, place.crm, kind, ids, records
         )

@@ -42,6 +42,16 @@ class Stage:
             raise ValueError(f"{self.vendor} has {len(found)} {kind}, and {count} are needed")
         return found[:count]
 
+    def seeded(self) -> int:
+        """Have the simulator make all its records now; it would make those of a kind when asked first.
+
+        Returns:
+            How many there are.
+        """
+        address = f"{self.url}/__control__/records?crm={self.crm}"
+        with urllib.request.urlopen(address, timeout=300) as answer:
+            return sum(1 for _ in answer)
+
     def control(self, route: str, body: dict[str, Any]) -> None:
         """Ask something of the control routes."""
         request = urllib.request.Request(
