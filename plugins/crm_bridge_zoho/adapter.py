@@ -258,6 +258,7 @@ class ZohoAdapter(Adapter):
 
     def whoami(self) -> Account:
         """The organisation, and the user that the token speaks for."""
+        self._describes.again()
         asked: list[Callable[[], Any]] = [
             partial(self._client.ask, "/org", scope="org.READ"),
             partial(self._client.ask, "/users", {"type": "CurrentUser"}, scope="users.READ"),

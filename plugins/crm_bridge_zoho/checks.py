@@ -32,6 +32,7 @@ from crm_bridge_zoho.profile import LOCK, MARKER, MARKER_LABEL
 from crm_bridge_zoho.queries import query
 from crm_bridge_zoho.rows import SUCCESS, code_of
 
+OWNER: Final = "Owner"
 AWAY: Final = (State.DELETED, State.GONE)
 MARK_LENGTH: Final = 50
 """Characters of the marker field."""
@@ -98,7 +99,9 @@ class Checks:
             )
         if operation is Operation.RESTORE:
             yield from self._taken(kind, [r for r in records if r.state in AWAY])
-            yield from self._values_gone(kind, [r for r in records if r.state is State.GONE])
+            gone = [r for r in records if r.state is State.GONE]
+            yield from self._values_gone(kind, gone)
+            yield from self._retired(kind, gone)
         if operation in (Operation.VOID, Operation.ARCHIVE, Operation.DELETE):
             yield self._automation(operation)
             for record in records:
@@ -136,6 +139,28 @@ class Checks:
                     yield dataclasses.replace(
                         skipped(record.ref, "value_gone", told), details={"fields": [name]}
                     )
+
+    def _retired(self, kind: str, records: Sequence[Record]) -> Iterator[Finding | Outcome]:
+        """Records to be made anew that belong to a user who is not active."""
+        owned = {r.ref: id for r in records if (id := _owner(r))}
+        if not owned:
+            return
+        retired = self.describes.retired()
+        if retired is None:
+            yield Finding(
+                Severity.NOTE,
+                "vendor_note",
+                f"whether the owners of {len(owned)} {kind} to be made anew are active is not known.",
+                "The token lacks the scope ZohoCRM.users.READ.",
+                len(owned),
+            )
+            return
+        for ref, owner in owned.items():
+            if owner in retired:
+                told = f"its owner {owner} is not active."
+                yield dataclasses.replace(
+                    skipped(ref, "owner_inactive", told), details={"fields": [OWNER]}
+                )
 
     @staticmethod
     def _held(operation: Operation, record: Record) -> Iterator[Outcome]:
@@ -281,3 +306,9 @@ class Checks:
         except AdapterError as error:
             return name, False, str(error)
         return name, True, good
+
+
+def _owner(record: Record) -> str:
+    """The id of the user that a record belongs to; empty where it names none."""
+    value = record.fields.get(OWNER)
+    return str(value.get("id") or "") if isinstance(value, Mapping) else ""

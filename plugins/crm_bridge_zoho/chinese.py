@@ -60,5 +60,9 @@ CHINESE: Final[Mapping[str, str]] = {
     "{} has no field {}, which would mark it.": "{} 没有用于标记的字段 {}。",
     "the field {} of {} cannot be written.": "字段 {}（{}）不可写入。",
     "it is a converted lead, which no update writes.": "这是已转换的线索，不能更新。",
+    "its owner {} is not active.": "其负责人 {} 已停用。",
+    "whether the owners of {} {} to be made anew are active is not known.":
+        "{} 条待重新创建的 {}，其负责人是否在用未知。",
+    "The token lacks the scope ZohoCRM.users.READ.": "令牌缺少权限 ZohoCRM.users.READ。",
 }  # fmt: skip
 """English to Chinese."""

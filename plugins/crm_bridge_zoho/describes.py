@@ -121,6 +121,17 @@ class Describes:
         """Whether the token has the scope of the bin."""
         return self._once("bin", self._bin_open)
 
+    def retired(self) -> frozenset[str] | None:
+        """Ids of the users who were deactivated or deleted; None where the token may not ask.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/get-users.html, read 2026-11-25.
+        """
+        return self._once("retired", self._retired)
+
+    def again(self) -> None:
+        """Ask anew who is active: people leave more often than fields do."""
+        self._known.pop("retired", None)
+
     def module(self, kind: str) -> Module:
         """One module.
 
@@ -218,6 +229,22 @@ class Describes:
         answer = self._client.ask("/settings/modules", scope="settings.modules.READ")
         self._client.once()
         return {m.name: m for m in map(_module, answer.rows("modules"))}
+
+    def _retired(self) -> frozenset[str] | None:
+        found: set[str] = set()
+        for type in ("DeactiveUsers", "DeletedUsers"):
+            page, more = 1, True
+            while more:
+                params = {"type": type, "page": page, "per_page": 200}
+                try:
+                    answer = self._client.ask("/users", params, scope="users.READ")
+                except (Rejected, Unauthorized) as error:
+                    if isinstance(error, Unauthorized) and error.renewable:
+                        raise
+                    return None
+                found |= {str(row.get("id")) for row in answer.rows("users")}
+                page, more = page + 1, answer.more
+        return frozenset(found)
 
     def _fields(self, kind: str) -> dict[str, Field]:
         params = {"module": kind}

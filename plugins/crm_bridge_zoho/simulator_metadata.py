@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from crm_bridge_zoho.simulator_modules import (
 from crm_bridge_zoho.simulator_org import (
     PEOPLE,
     fields_of,
+    is_active,
     is_admin,
     module_id,
     setup_id,
@@ -88,7 +90,7 @@ def _user(asked: Asked, row: int) -> dict[str, Any]:
         "last_name": last or name,
         "email": f"{mail}@{account.keys['domain']}.example",
         "zuid": f"{account.keys['zgid']}{row}",
-        "status": "active",
+        "status": "active" if is_active(account, user_id(account, row)) else "inactive",
         "confirm": True,
         "profile": {"name": profile, "id": setup_id(account, 2, 1 + (profile != "Administrator"))},
         "role": {"name": "CEO" if row == 0 else "Manager", "id": setup_id(account, 3, row)},
@@ -104,10 +106,14 @@ def users(asked: Asked) -> Reply:
                 return reply({"users": [_user(asked, row)]})
         return nothing()
     kind = asked.query("type") or "AllUsers"
-    known = {
-        "AllUsers": (0, 1, 2),
-        "ActiveUsers": (0, 1, 2),
-        "ActiveConfirmedUsers": (0, 1, 2),
+    rows = range(len(PEOPLE))
+    active = [row for row in rows if is_active(asked.account, user_id(asked.account, row))]
+    known: dict[str, Sequence[int]] = {
+        "AllUsers": rows,
+        "ActiveUsers": active,
+        "ActiveConfirmedUsers": active,
+        "DeactiveUsers": [row for row in rows if row not in active],
+        "DeletedUsers": (),
         "AdminUsers": (0,),
         "ActiveConfirmedAdmins": (0,),
         "CurrentUser": (0,),
@@ -115,7 +121,7 @@ def users(asked: Asked) -> Reply:
     if kind not in known:
         raise Deny("PATTERN_NOT_MATCHED", "invalid type", {"param_name": "type"})
     some, info = page_of(asked, [_user(asked, row) for row in known[kind]])
-    return reply({"users": some, "info": info})
+    return reply({"users": some, "info": info}) if some else nothing()
 
 
 def _module(asked: Asked, module: Module) -> dict[str, Any]:

@@ -90,6 +90,11 @@ def person(account: Account, id: str | None) -> dict[str, Any] | None:
     return None
 
 
+def is_active(account: Account, user: str) -> bool:
+    """Whether a user may log in; a person may deactivate one."""
+    return user not in account.memory.get("deactivated", ())
+
+
 def is_admin(account: Account, user: str) -> bool:
     """Whether a user is an administrator; a person may take that away."""
     return user == user_id(account, 0) and not account.memory.get("no_admin")

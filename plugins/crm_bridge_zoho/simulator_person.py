@@ -14,6 +14,7 @@ from crm_bridge_zoho.simulator_org import (
     GONE,
     LIVE,
     fields_of,
+    person,
     stamped,
     timeline,
     user_id,
@@ -25,7 +26,7 @@ from crm_bridge_zoho.simulator_wire import RowDeny
 RIGHTS = ("read", "create", "edit", "delete", "restore", "purge", "*")
 ACTS = (
     "restore", "delete", "purge", "edit", "lock", "unlock", "merge", "require_approval", "approve",
-    "reject", "grant", "revoke", "expire_tokens",
+    "reject", "grant", "revoke", "expire_tokens", "deactivate", "activate",
 )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def act(account: Account, done: Act) -> list[str]:
     `grant` and `revoke` take a right (`{"right": "delete"}`, of a module or of some ids), a scope
     (`{"scope": "ZohoCRM.settings.recycle_bin.UPDATE"}`), a field of a module (`{"field": "Phone"}`:
     Don't Show, for the profile of the token's user), `{"right": "admin"}`, or nothing and no module:
-    then the whole grant.
+    then the whole grant. `deactivate` and `activate` take the ids of users.
 
     Raises:
         Refused: It makes no sense here.
@@ -47,6 +48,8 @@ def act(account: Account, done: Act) -> list[str]:
         return []
     if done.act in ("grant", "revoke"):
         return _rights(account, done)
+    if done.act in ("deactivate", "activate"):
+        return _users(account, done)
     if done.kind not in MODULES:
         raise Refused(f"no module {done.kind!r}; there are: {', '.join(MODULES)}")
     records = []
@@ -63,6 +66,16 @@ def act(account: Account, done: Act) -> list[str]:
     finally:
         account.store.touched = None
     return list(dict.fromkeys(changed))
+
+
+def _users(account: Account, done: Act) -> list[str]:
+    if unknown := [id for id in done.ids if person(account, id) is None]:
+        raise Refused(f"no user {', '.join(unknown)}")
+    if user_id(account, 0) in done.ids:
+        raise Refused("nobody deactivates the user of the token")
+    left: set[str] = account.memory.setdefault("deactivated", set())
+    (left.update if done.act == "deactivate" else left.difference_update)(done.ids)
+    return []
 
 
 def _rights(account: Account, done: Act) -> list[str]:

@@ -166,3 +166,20 @@ def test_owners_who_left_are_told_and_nothing_is_settled_by_it() -> None:
         assert back.new_ref is not None
         owner = one.truth("hub")["companies", back.new_ref.id].fields["hubspot_owner_id"]
         assert owner == was.fields["hubspot_owner_id"]
+
+
+def test_a_user_of_zoho_who_was_deactivated_is_found_beforehand() -> None:
+    with street("zoho", records=24) as one:
+        # Not who is logged in: what names nobody is given to that user.
+        mine = min(named(t, "Owner") for t in one.truth("zoho").values() if t.fields.get("Owner"))
+        owner = next(
+            named(t, "Owner") for t in one.truth("zoho").values()
+            if t.fields.get("Owner") and named(t, "Owner") != mine
+        )  # fmt: skip
+        run, was = lose(one, "Leads", Owner=owner, City="Bonn")
+        bridge = one.bridge()
+        assert not bridge.plan("restore", run, remake=True, **WHY).settled
+        assert one.person("zoho", "deactivate", "", [owner])
+        made = told_and_left_empty(one, run, was, "owner_inactive", "Owner")
+        assert named(made, "Owner") == mine
+        assert made.fields["City"] == "Bonn"
