@@ -40,6 +40,7 @@ from crm_bridge_fxiaoke.describes import LOOKUPS, Describes
 from crm_bridge_fxiaoke.looking import Looking
 from crm_bridge_fxiaoke.profile import LOCK, MONEY, PROFILE
 from crm_bridge_fxiaoke.records import record_of, remade
+from crm_bridge_fxiaoke.returning import Returning
 from crm_bridge_fxiaoke.settings import FxiaokeSettings, checked_url
 
 BULK_VOID = "/cgi/crm/custom/data/invalid"
@@ -62,7 +63,8 @@ class FxiaokeAdapter(Adapter):
         self._url = checked_url(settings)
         self._client = Client(settings, self._url, gate)
         self._describes = Describes(self._client)
-        self._checks = Checks(settings, self._describes)
+        returning = Returning(self._client, self._describes)
+        self._checks = Checks(settings, self._describes, returning)
         self._looking = Looking(crm, self._client, self._describes)
 
     @classmethod
@@ -207,7 +209,7 @@ class FxiaokeAdapter(Adapter):
     def precheck(
         self, operation: Operation, records: Sequence[Record]
     ) -> Iterable[Finding | Outcome]:
-        """Approvals that run, pools, records that are not in effect, marker fields that lack."""
+        """Approvals that run, pools, what is not in effect, marks that lack, what hinders a remake."""
         return self._checks.before(operation, records)
 
     def total(self, kind: str) -> int | None:
@@ -255,6 +257,7 @@ class FxiaokeAdapter(Adapter):
         The answer of the login names the enterprise (`ea`, or the corpId of the legacy style), and
         the server refuses a token beside another enterprise's name.
         """
+        self._describes.again()
         name = ""
         where = [] if self._settings.auth == "legacy" else [
             queries.matching("user_id", "EQ", self._settings.user_id)

@@ -20,6 +20,7 @@ from crm_bridge.kit import (
 from crm_bridge_fxiaoke.describes import Describes
 from crm_bridge_fxiaoke.profile import LOCK, MARKER, PROFILE
 from crm_bridge_fxiaoke.records import UNDER_REVIEW
+from crm_bridge_fxiaoke.returning import Returning
 from crm_bridge_fxiaoke.settings import FxiaokeSettings
 
 POOLS: Final = {"AccountObj": "high_seas_id", "LeadsObj": "leads_pool_id"}
@@ -38,16 +39,22 @@ class Checks:
     Args:
         settings: The account's settings, for their marks.
         describes: Its objects and fields.
+        returning: What stands in the way of a remake.
     """
 
-    def __init__(self, settings: FxiaokeSettings, describes: Describes) -> None:
-        self._settings, self._describes = settings, describes
+    def __init__(
+        self, settings: FxiaokeSettings, describes: Describes, returning: Returning
+    ) -> None:
+        self._settings, self._describes, self._returning = settings, describes, returning
 
     def before(
         self, operation: Operation, records: Sequence[Record]
     ) -> Iterator[Finding | Outcome]:
         """What stands in the way of an operation on records of one kind."""
-        if not records or operation is Operation.RESTORE:
+        if not records:
+            return
+        if operation is Operation.RESTORE:
+            yield from self._returning.before(records)
             return
         kind = records[0].ref.kind
         if operation is Operation.ARCHIVE and (missing := self._missing(kind)):

@@ -59,5 +59,11 @@ CHINESE: Final[Mapping[str, str]] = {
     "The vendor's pages say that only what is in effect can be voided, and its engine did void them; "
     "it is tried.": "厂商文档称只有已生效的记录可以作废，而其引擎实际可作废；将尝试执行。",
     "{} has no field {}, which would mark it.": "{} 没有用于标记的字段 {}。",
+    "its owner {} is stopped (停用).": "其负责人 {} 已停用。",
+    "{} is no longer among the values of its {}.": "{} 已不在其 {} 的可选值中。",
+    "{} has its {} by now.": "{} 现已占用其 {}。",
+    "whether the owners of {} {} to be made anew are active is not known.":
+        "{} 条待重新创建的 {}，其负责人是否在用未知。",
+    "This application may not list the employees.": "此应用无权列出员工。",
 }  # fmt: skip
 """English to Chinese."""

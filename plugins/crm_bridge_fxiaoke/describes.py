@@ -1,6 +1,8 @@
 """What an enterprise's objects and fields are, asked once and kept for the connection.
 
-https://developer.fxiaoke.com/openapi_v2/ : object/list and object/describe.
+https://developer.fxiaoke.com/openapi_v2/ : object/list, object/describe and, of the address book,
+user/list; what a describe says of options and `is_unique`:
+https://developer.fxiaoke.com/openapi_v2/en/start/guide/values.html, read 2026-11-25.
 """
 
 from __future__ import annotations
@@ -15,10 +17,14 @@ from crm_bridge_fxiaoke.client import Client
 from crm_bridge_fxiaoke.profile import details, lookups
 
 OBJECTS: Final = "/cgi/crm/v2/object/list"
+PEOPLE: Final = "/cgi/user/list"
+EVERYBODY: Final = 999999
+"""The department that is the whole enterprise."""
 DESCRIBE: Final = "/cgi/crm/v2/object/describe"
 MASTER: Final = "master_detail"
 LOOKUP: Final = "object_reference"
 LOOKUPS: Final = "object_reference_many"
+CHOICES: Final = ("select_one", "select_many")
 _LOOKS: Final = (MASTER, LOOKUP, LOOKUPS)
 
 
@@ -31,12 +37,16 @@ class Field:
         type: The vendor's word for its type.
         target: The object that it looks up to; empty where it does not.
         on_delete: What the vendor does to the field when its target is deleted.
+        values: The values of a list; empty where any may stand.
+        unique: No two records may share a value.
     """
 
     name: str
     type: str
     target: str = ""
     on_delete: str = ""
+    values: frozenset[str] = frozenset()
+    unique: bool = False
 
 
 class Describes:
@@ -50,7 +60,9 @@ class Describes:
         self._client = client
         self._fields: dict[str, Mapping[str, Field]] = {}
         self._kinds: tuple[str, ...] | None = None
+        self._stopped: tuple[frozenset[str] | None] | None = None
         self._lock = threading.Lock()
+        self._asking = threading.RLock()
 
     def fields(self, kind: str) -> Mapping[str, Field]:
         """The fields of an object, by their names.
@@ -88,6 +100,32 @@ class Describes:
             self._kinds = tuple(names)
         return self._kinds
 
+    def stopped(self) -> frozenset[str] | None:
+        """Employees who are stopped (停用), by the ids of this login's style; None where untold."""
+        with self._asking:
+            if self._stopped is None:
+                self._stopped = (self._who_stopped(),)
+            return self._stopped[0]
+
+    def _who_stopped(self) -> frozenset[str] | None:
+        try:
+            rows = self._client.ask(
+                PEOPLE, departmentId=EVERYBODY, fetchChild=True, showDepartmentIdsDetail=False
+            ).body.get("userList")
+        except Rejected:
+            return None
+        if not isinstance(rows, list):
+            return None
+        return frozenset(
+            str(row.get("openUserId"))
+            for row in rows
+            if isinstance(row, Mapping) and row.get("isStop") is True
+        )
+
+    def again(self) -> None:
+        """Ask anew who is stopped: people leave more often than fields do."""
+        self._stopped = None
+
     def rules(self, kind: str) -> Iterator[CascadeRule]:
         """What hangs on an object in this very enterprise, by the fields that look up to it.
 
@@ -112,7 +150,14 @@ def looks_up(field: Field) -> bool:
 def _field(name: str, row: Any) -> Field:
     told: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
     texts = (told.get(key) for key in ("type", "target_api_name", "action_on_target_delete"))
-    return Field(name, *(text if isinstance(text, str) else "" for text in texts))
+    type_, target, on_delete = (text if isinstance(text, str) else "" for text in texts)
+    listed = told.get("options") if type_ in CHOICES else None
+    values = frozenset(
+        str(one["value"])
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, Mapping) and "value" in one
+    )
+    return Field(name, type_, target, on_delete, values, told.get("is_unique") is True)
 
 
 def _rules(kind: str, child: str, field: Field) -> Iterator[CascadeRule]:

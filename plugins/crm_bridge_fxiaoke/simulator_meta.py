@@ -70,7 +70,7 @@ def user_list(asked: Asked) -> dict[str, Any]:
             "account": phone,
             "name": name,
             "nickName": name,
-            "isStop": False,
+            "isStop": user in asked.account.memory.get("stopped", ()),
             "departmentIds": [1123],
             "employeeNumber": user,
             "createTime": 1672531200000,

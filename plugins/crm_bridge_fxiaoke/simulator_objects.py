@@ -25,6 +25,7 @@ class Field:
     options: tuple[tuple[str, str], ...] = ()
     system: bool = False
     required: bool = False
+    unique: bool = False
 
     def shown(self) -> dict[str, Any]:
         """The field as a describe holds it."""
@@ -36,6 +37,7 @@ class Field:
             "define_type": "custom" if custom else "system" if self.system else "package",
             "is_active": True,
             "is_required": self.required,
+            "is_unique": self.unique,
         }
         if self.type in ("object_reference", "master_detail"):
             data["target_api_name"] = self.target
@@ -64,6 +66,7 @@ _LIFE = (
     ("in_change", "变更中"),
     ("invalid", "作废"),
 )
+_LEVELS = (("1", "重点"), ("2", "普通"), ("other", "其他"))
 _SYSTEM = (
     Field("_id", "数据ID", system=True),
     Field("tenant_id", "企业ID", system=True, required=True),
@@ -194,6 +197,8 @@ OBJECTS: dict[str, Object] = {
                 Field("biz_status", "状态"),
                 _lookup("leads_pool_id", "线索池", "LeadsPoolObj"),
                 Field("external_no__c", "外部编号"),
+                Field("code__c", "线索编码", unique=True),
+                Field("level__c", "级别", "select_one", options=_LEVELS),
                 _NOTE,
             ),
             markable=True,

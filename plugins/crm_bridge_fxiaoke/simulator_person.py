@@ -23,6 +23,7 @@ from crm_bridge_fxiaoke.simulator_objects import (
     VOIDED,
 )
 from crm_bridge_fxiaoke.simulator_rights import RIGHT_WORDS, RIGHTS
+from crm_bridge_fxiaoke.simulator_seed import USERS
 from crm_bridge_fxiaoke.simulator_values import stamp
 
 
@@ -30,6 +31,8 @@ def act_of_person(account: Account, act: Act) -> Iterable[str]:
     """Act as a person with every right does in the vendor's pages; give what changed."""
     if act.act in ("grant", "revoke"):
         return _rights(account, act)
+    if act.act == "stop":
+        return _stop(account, act)
     if act.kind not in OBJECTS:
         raise Refused(f"no object {act.kind!r}; there are: {', '.join(OBJECTS)}")
     if act.act == "require_approval":
@@ -40,6 +43,8 @@ def act_of_person(account: Account, act: Act) -> Iterable[str]:
         else:
             asks.update(names)
         return []
+    if act.act == "drop_option":
+        return _drop_options(account, act)
     records = []
     for id in act.ids:
         record = account.store.get(act.kind, id)
@@ -56,6 +61,25 @@ def act_of_person(account: Account, act: Act) -> Iterable[str]:
     finally:
         account.store.touched = None
     return list(dict.fromkeys(changed))
+
+
+def _stop(account: Account, act: Act) -> list[str]:
+    """Stop employees (停用)."""
+    known = {user for user, _, _ in USERS}
+    if unknown := set(act.ids) - known:
+        raise Refused(f"no employee {', '.join(sorted(unknown))}")
+    account.memory.setdefault("stopped", set()).update(act.ids)
+    return []
+
+
+def _drop_options(account: Account, act: Act) -> list[str]:
+    """Take an option off a list: the field is named, with the value that goes."""
+    known = FIELDS[act.kind]
+    for name, value in act.fields.items():
+        if name not in known or value not in {option for option, _ in known[name].options}:
+            raise Refused(f"{act.kind}.{name} has no option {value!r}")
+        account.memory.setdefault("dropped_options", set()).add((act.kind, name, value))
+    return []
 
 
 def _rights(account: Account, act: Act) -> list[str]:

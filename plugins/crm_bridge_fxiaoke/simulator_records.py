@@ -130,7 +130,7 @@ def update(asked: Asked) -> dict[str, Any]:
     if data.get("skipDataStatusValidate") is not True:
         open_for(record, "编辑")
     changes = {k: v for k, v in given.items() if k not in ("_id", "dataObjectApiName")}
-    written = judged(asked, kind, changes)
+    written = judged(asked, kind, changes, own=record.id)
     if "name" in written and not written["name"]:
         raise Business("主属性为必填项，不能为空")
     stamp(asked.account, asked.user, record, written)

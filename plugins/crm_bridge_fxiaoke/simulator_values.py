@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -18,6 +19,7 @@ from crm_bridge_fxiaoke.simulator_objects import (
     PEOPLE,
     READ_ONLY,
     TIMES,
+    VISIBLE,
     VOIDED,
     Field,
 )
@@ -26,8 +28,13 @@ from crm_bridge_fxiaoke.simulator_wire import VOIDED_OR_DELETED, Asked, Business
 
 
 def fields_known(account: Account, kind: str) -> dict[str, Field]:
-    """The fields of an object, as the switch of the marker field has them."""
+    """The fields of an object: without options that a person took away, and with the marker or not."""
     fields = FIELDS[kind]
+    dropped: set[tuple[str, str, str]] = account.memory.get("dropped_options", set())
+    for one, name, value in dropped:
+        if one == kind:
+            left = tuple(option for option in fields[name].options if option[0] != value)
+            fields = {**fields, name: replace(fields[name], options=left)}
     if MARKER in fields and not yes(account.switches["marker_field"]):
         return {name: f for name, f in fields.items() if name != MARKER}
     return fields
@@ -55,6 +62,7 @@ def judged(
     given: Mapping[str, Any],
     creating: bool = False,
     master: str = "",
+    own: str = "",
 ) -> dict[str, Any]:
     """Values that a create or update may write, as they are stored; None empties a field."""
     known = fields_known(asked.account, kind)
@@ -96,10 +104,20 @@ def judged(
         elif field.type not in TIMES and field.type != "true_or_false":
             if not isinstance(value, str):
                 raise Business(f"字段[{name}]不是文本")
+            if field.options and value not in {option for option, _ in field.options}:
+                raise Business(f"字段[{name}]没有选项{value}")
+            if field.unique and _holder(asked.account, kind, name, value, own) is not None:
+                raise Business(f"{field.label}不可重复")
             if len(value) > 256 and field.type == "text":
                 raise Business(f"字段[{name}]超过最大长度")
         out[name] = value
     return out
+
+
+def _holder(account: Account, kind: str, name: str, value: str, own: str) -> Stored | None:
+    """Another record in daily work that has a value which no two may share."""
+    found = account.store.where(kind, name, value, *VISIBLE)
+    return next((record for record in found if record.id != own), None)
 
 
 def shown(account: Account, record: Stored) -> dict[str, Any]:

@@ -183,3 +183,52 @@ def test_a_user_of_zoho_who_was_deactivated_is_found_beforehand() -> None:
         made = told_and_left_empty(one, run, was, "owner_inactive", "Owner")
         assert named(made, "Owner") == mine
         assert made.fields["City"] == "Bonn"
+
+
+@pytest.mark.parametrize("what", ["duplicate", "value_gone", "owner_inactive"])
+def test_what_a_lead_of_fxiaoke_cannot_have_any_more_is_found_beforehand(what: str) -> None:
+    with street("fxiaoke", records=24) as one:
+        run, was = lose(one, "LeadsObj", code__c="L-77", level__c="1", owner=["1002"])
+        assert not one.bridge().plan("restore", run, remake=True, **WHY).settled
+        if what == "duplicate":
+            field, other = "code__c", live(one.truth("fxk"), "LeadsObj")[0]
+            assert one.person("fxk", "edit", "LeadsObj", [other], code__c="L-77")
+        elif what == "value_gone":
+            field = "level__c"
+            assert one.person("fxk", "drop_option", "LeadsObj", [], level__c="1")
+        else:
+            field = "owner"
+            assert one.person("fxk", "stop", "", ["1002"])
+        made = told_and_left_empty(one, run, was, what, field)
+        # What names nobody belongs to who makes it.
+        left = {"owner": ["1000"]}.get(field)
+        assert made.fields.get(field) == left
+        assert made.fields["name"] == was.fields["name"]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "kind", "verb", "asks"),
+    [
+        ("fxiaoke", "LeadsObj", "void", "/cgi/user/list"),
+        ("hubspot", "companies", "delete", "/owners"),
+        ("zoho", "Leads", "delete", "/users"),
+    ],
+)
+def test_who_left_is_asked_for_only_where_something_is_made_anew(
+    vendor: str, kind: str, verb: str, asks: str
+) -> None:
+    with street(vendor, records=24) as one:
+        (crm,) = one.crms
+        bridge, ground = one.bridge(), one.grounds[crm]
+
+        def asked(run: str, remake: bool) -> bool:
+            before = ground.count()
+            bridge.plan("restore", run, remake=remake, **WHY)
+            return any(call.path.endswith(asks) for call in ground.arrived(crm, before))
+
+        ref = RecordRef(crm, kind, live(one.truth(crm), kind)[0])
+        run = bridge.apply(bridge.plan(verb, [ref], **WHY)).run
+        assert not asked(run, False)
+        assert not asked(run, True)
+        run, _ = lose(one, kind)
+        assert asked(run, True)
