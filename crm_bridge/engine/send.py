@@ -249,7 +249,8 @@ def await_job(street: Street, handle: str, batch: Batch, *, answered: bool) -> l
         An outcome for each record that the vendor names; those that still wait are `PENDING`, or
         `UNKNOWN` where nobody can say whether there is such a job at all.
     """
-    wait, waited, asked = 0.5, 0.0, set(batch.refs)
+    # Short at first, for a quick job; doubled, so that a slow one is asked seldom.
+    wait, waited, asked = 0.1, 0.0, set(batch.refs)
     # A list of ids is no proof of a job: what waits and what was never asked for look the same.
     doubted = not answered and handle == ",".join(batch.ids)
     patience = min(JOB_PATIENCE, street.settle * 5) if doubted else JOB_PATIENCE
@@ -271,7 +272,7 @@ def await_job(street: Street, handle: str, batch: Batch, *, answered: bool) -> l
             ]
         street.rest(wait)
         waited += wait
-        wait = min(10.0, wait * 1.5)
+        wait = min(10.0, wait * 2)
 
 
 def _call(

@@ -12,10 +12,20 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from crm_bridge.kit import AdapterError, Gate, Record, RecordRef, Rejected, State, Unreachable
+from crm_bridge.kit import (
+    AdapterError,
+    Gate,
+    Record,
+    RecordRef,
+    Rejected,
+    State,
+    Unreachable,
+    together,
+)
 from crm_bridge_salesforce import soql
 from crm_bridge_salesforce.ids import whole
 from crm_bridge_salesforce.schema import PLACED, Kind, Schema
@@ -59,7 +69,7 @@ class Reader:
         self.crm, self._wire, self._gate, self._ready = crm, wire, gate, ready
         self._window = timedelta(days=bin_days)
         self._calls = itertools.count(1)
-        self.schema = Schema(self.path, self.paths)
+        self.schema = Schema(self.path, self.paths, partial(together, gate))
 
     # --- plain asking ----------------------------------------------------------------------------
 

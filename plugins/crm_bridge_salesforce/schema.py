@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from crm_bridge.kit import CascadeRule, Rejected, Unreachable
@@ -100,14 +101,16 @@ class Schema:
     Args:
         ask: Makes one read of a path below the API's version.
         ask_many: Makes one read of up to `TOGETHER` paths; None for each that was refused.
+        at_once: Makes reads that need nothing of each other.
     """
 
     def __init__(
         self,
         ask: Callable[[str], Any],
         ask_many: Callable[[Sequence[str]], Sequence[Any]],
+        at_once: Callable[[Sequence[Callable[[], Any]]], Any],
     ) -> None:
-        self._ask, self._ask_many = ask, ask_many
+        self._ask, self._ask_many, self._at_once = ask, ask_many, at_once
         self._kinds: dict[str, Kind] = {}
         self._all: dict[str, Mapping[str, Any]] | None = None
         self._rules: dict[str, tuple[CascadeRule, ...]] = {}
@@ -152,6 +155,8 @@ class Schema:
     def rules(self, name: str) -> tuple[CascadeRule, ...]:
         """What hangs on a kind in this account, by the flags of its describe."""
         if name not in self._rules:
+            if name not in self._kinds and self._all is None:
+                self._at_once([partial(self.kind, name), self.all])
             found: dict[tuple[str, str], CascadeRule] = {}
             for one in self.kind(name).children:
                 child, via = one.get("childSObject"), one.get("field")

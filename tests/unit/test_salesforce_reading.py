@@ -11,6 +11,7 @@ from typing import Any
 from crm_bridge.guard import Guard
 from crm_bridge.kit import Batch, CascadeRule, Effect, RecordRef
 from crm_bridge_salesforce.reading import Reader
+from crm_bridge_salesforce.schema import Schema
 from crm_bridge_salesforce.tally import Tally
 
 QUERIES = ["SELECT COUNT() FROM Task", "SELECT COUNT() FROM Event"]
@@ -89,3 +90,29 @@ def test_lanes_that_wait_for_the_same_counts_make_a_part_of_them() -> None:
     assert told == [3] * 10
     assert sum(made) == 10
     assert len(made) == 2
+
+
+def test_a_kind_and_the_list_of_all_kinds_are_asked_for_at_once_and_each_once() -> None:
+    both = threading.Barrier(2, timeout=30)
+    asked: list[str] = []
+    lead = {"name": "Lead", "childRelationships": [
+        {"childSObject": "Task", "field": "WhoId", "cascadeDelete": True, "restrictedDelete": False}
+    ]}  # fmt: skip
+    listed = {"sobjects": [{"name": "Task", "queryable": True, "undeletable": True}]}
+
+    def ask(path: str) -> Any:
+        asked.append(path)
+        # Each waits for the other: alone, neither would be answered.
+        both.wait()
+        return listed if path == "sobjects" else lead
+
+    def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        with ThreadPoolExecutor() as pool:
+            return [future.result() for future in [pool.submit(call) for call in calls]]
+
+    schema = Schema(ask, lambda paths: [], at_once)
+    for _ in range(2):
+        assert [(r.child, r.via, r.effect) for r in schema.rules("Lead")] == [
+            ("Task", "WhoId", Effect.FOLLOWS)
+        ]
+    assert sorted(asked) == ["sobjects", "sobjects/Lead/describe"]
