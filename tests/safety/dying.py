@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,6 +137,17 @@ class OneLane:
             except BaseException as error:
                 result = error
             yield [(item, result)]
+
+    def soon(self, call: Callable[[], Any]) -> Future[Any]:
+        """As `Lanes.soon`, at once; a death is not contained."""
+        answer: Future[Any] = Future()
+        try:
+            answer.set_result(call())
+        except Died:
+            raise
+        except BaseException as error:
+            answer.set_exception(error)
+        return answer
 
     def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """As `Lanes.together`."""
