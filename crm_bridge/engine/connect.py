@@ -165,13 +165,20 @@ class Accounts:
         return account, guard.clock()
 
     def _same_org(self, crm: str) -> None:
-        """For a new token: it must be for the very org that was proved before."""
+        """For a new token: it must be for the very org, and the very user, that was proved before."""
         before = self._connected[crm].account
         account, _ = self._asked(crm)
         if account.org != before.org:
             raise PlanBlocked(
                 f"{crm} was org {before.org}, and its new login is for org {account.org}.",
                 detail="Nothing more was sent. Check who changed the login.",
+                code="wrong_target",
+            )
+        if account.user != before.user:
+            raise PlanBlocked(
+                f"{crm} was spoken to as {before.user}, and its new login is {account.user}'s.",
+                detail="Nothing more was sent: another user sees and may do other things. Check who "
+                "changed the login, then resume.",
                 code="wrong_target",
             )
 

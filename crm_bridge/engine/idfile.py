@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from crm_bridge.errors import SettingsError
 from crm_bridge.model.exact import StrangeAnswer, strict_json
@@ -81,7 +81,8 @@ def read_ids(path: Path) -> tuple[Iterator[Line], list[str]]:
     names = [str(name).strip() if name is not None else "" for name in header[1]]
     places = _places(path, names)
     ignored = [name for name in names if name and name not in places]
-    return _lines(path, rows, places), ignored
+    width = len(header[1]) if ending == ".csv" else 0
+    return _lines(path, rows, places, width), ignored
 
 
 def _places(path: Path, names: Sequence[str]) -> dict[str, int]:
@@ -108,11 +109,21 @@ def _places(path: Path, names: Sequence[str]) -> dict[str, int]:
 
 
 def _lines(
-    path: Path, rows: Iterator[tuple[int, Sequence[Any]]], places: Mapping[str, int]
+    path: Path,
+    rows: Iterator[tuple[int, Sequence[Any]]],
+    places: Mapping[str, int],
+    width: int,
 ) -> Iterator[Line]:
     for number, row in rows:
         if not any(str(cell).strip() for cell in row if cell is not None):
             continue
+        if width and len(row) != width:
+            # A comma that was not quoted moves every cell behind it: a sum would pass for an id.
+            raise SettingsError(
+                f"{path}, row {number}: it has {len(row)} cells, and the first row has {width}.",
+                detail="Quote cells that hold a comma (RFC 4180); nothing ran.",
+                code="file",
+            )
         found = {
             name: sound(path, number, name, row[at] if at < len(row) else None)
             for name, at in places.items()
@@ -197,7 +208,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                     code="file",
                 )
             file.seek(0)
-            reader = csv.reader(file, _Strict, strict=True)
+            reader = csv.reader(_bounded(path, file), _Strict, strict=True)
             for row in reader:
                 number = reader.line_num
                 yield number, row
@@ -205,6 +216,18 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise SettingsError(
                 f"{path}, after row {number}: it is not plain CSV in UTF-8: {error}.", code="file"
             ) from None
+
+
+def _bounded(path: Path, file: IO[str]) -> Iterator[str]:
+    """The lines of a file, none of them taken into memory where it is longer than any that is due."""
+    number = 0
+    while line := file.readline(MAX_ROW + 1):
+        number += 1
+        if len(line) > MAX_ROW:
+            raise SettingsError(
+                f"{path}, row {number}: longer than {MAX_ROW} characters.", code="file"
+            )
+        yield line
 
 
 class _Strict(csv.excel):

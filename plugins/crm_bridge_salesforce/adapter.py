@@ -309,6 +309,7 @@ class SalesforceAdapter(Adapter):
         if not self._wire.renewable:
             raise Unauthorized("the token does not hold, and a given token cannot be renewed.")
         self._gate.ask(self._wire.login)
+        self._checks.user = ""
 
     def whoami(self) -> Account:
         """The org by its own record, the user by the login's."""

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from crm_bridge.adapter import Adapter
+from crm_bridge.adapter import Account, Adapter
 from crm_bridge.bridge import Bridge
 from crm_bridge.cli.ending import code_of
 from crm_bridge.engine.lock import OrgLock
@@ -390,6 +390,29 @@ def test_a_token_of_another_org_halts_before_the_next_write(world: World, bridge
         receipt = bridge.apply(bridge.plan("delete", some, **WHY))
     assert not any(line.write for line in world["mem2"].log[since:])
     assert receipt.halted == "target"
+
+
+def test_a_token_of_another_user_halts_before_the_next_write(world: World, bridge: Bridge) -> None:
+    some = leads(world, 3)
+    renew, whoami = MemoryAdapter.renew, MemoryAdapter.whoami
+    renewed: list[int] = []
+
+    def for_another(self: MemoryAdapter) -> None:
+        renew(self)
+        renewed.append(1)
+
+    def named(self: MemoryAdapter) -> Account:
+        account = whoami(self)
+        return dataclasses.replace(account, user="somebody else") if renewed else account
+
+    world.trouble("mem", "expired", on="write")
+    with (
+        patch.object(MemoryAdapter, "renew", for_another),
+        patch.object(MemoryAdapter, "whoami", named),
+    ):
+        receipt = bridge.apply(bridge.plan("delete", some, **WHY))
+    assert renewed and receipt.halted == "target"
+    assert all(state(world, one) == "live" for one in some)
 
 
 def test_a_resume_waits_until_nothing_can_arrive_any_more(
