@@ -115,9 +115,15 @@ def rows_of(
     after = ""
     while True:
         more = [matching("_id", "GT", after)] if after else []
-        rows, _ = page(client, kind, [*where, *more], fields)
+        rows, total = page(client, kind, [*where, *more], fields, count=True)
         yield from rows
         if len(rows) < PAGE:
+            if total is not None and total > len(rows):
+                raise Unreachable(
+                    f"FxiaoKe found {total} records here and gave {len(rows)}: its "
+                    "pages have a gap.",
+                    answered=True,
+                )
             return
         last = str(rows[-1]["_id"])
         if after in {row["_id"] for row in rows} or last == after:

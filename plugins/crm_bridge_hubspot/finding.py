@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from crm_bridge.kit import Condition, Record, Rejected, State
+from crm_bridge.kit import Condition, Record, Rejected, State, Unreachable
 from crm_bridge_hubspot.conditions import Filter, checked, filters, meets
 from crm_bridge_hubspot.profile import BATCH
 from crm_bridge_hubspot.reading import Reader, parts
@@ -114,6 +114,11 @@ class Finder:
                 return
             yield ids
             if len(ids) < SEARCH_PAGE:
+                if (total := told.get("total")) and total > len(ids):
+                    raise Unreachable(
+                        f"HubSpot found {total} records here and gave {len(ids)}: its "
+                        "pages have a gap.", answered=True,
+                    )  # fmt: skip
                 return
             last = ids[-1]
 

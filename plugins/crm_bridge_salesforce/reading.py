@@ -157,11 +157,19 @@ class Reader:
         return found
 
     def _walk(self, page: Any) -> Iterator[Mapping[str, Any]]:
+        due = page.get("totalSize") if isinstance(page, dict) else None
+        given = 0
         while True:
             if not isinstance(page, dict) or not isinstance(page.get("records"), list):
                 raise Unreachable("Salesforce answered strangely: no rows.", strange=True)
             yield from page["records"]
+            given += len(page["records"])
             if page.get("done", True):
+                if isinstance(due, int) and given != due:
+                    raise Unreachable(
+                        f"Salesforce found {due} records and gave {given}: its pages have a gap.",
+                        answered=True,
+                    )
                 return
             address = str(page.get("nextRecordsUrl", ""))
             page = self._gate.ask(lambda at=address: self._wire.more(at))  # type: ignore[misc]

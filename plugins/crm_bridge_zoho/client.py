@@ -73,6 +73,21 @@ class Answer:
             raise Unreachable(f"{TITLE} answered without the rows that were due.", answered=True)
         return rows
 
+    def page(self) -> list[Mapping[str, Any]]:
+        """The rows of a page of a list.
+
+        Raises:
+            Unreachable: As `rows`; or they are not as many as the page says.
+        """
+        rows, info = self.rows("data"), self.body.get("info")
+        due = info.get("count") if isinstance(info, dict) else None
+        if isinstance(due, int) and due != len(rows):
+            raise Unreachable(
+                f"{TITLE} says {due} rows and gave {len(rows)}: its pages have a gap.",
+                answered=True,
+            )
+        return rows
+
     @property
     def more(self) -> bool:
         """Whether there is another page."""

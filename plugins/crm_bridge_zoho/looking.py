@@ -282,7 +282,7 @@ class Looking:
         after = ""
         while True:
             answer = self.coql(query(kind, asked, after, column))
-            rows = answer.rows("data")
+            rows = answer.page()
             if rows:
                 yield rows
             if not answer.more or not rows:
@@ -333,7 +333,7 @@ class Looking:
             params["converted"] = converted
         while True:
             answer = self.client.ask(f"/{kind}", params, scope=f"modules.{kind}.READ")
-            ids = [id_of(row) for row in answer.rows("data")]
+            ids = [id_of(row) for row in answer.page()]
             if ids:
                 yield ids
             if not answer.more:
