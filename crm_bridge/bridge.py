@@ -612,7 +612,7 @@ class Bridge:
         return dataclasses.replace(receipt, calls=0, seconds=0.0, halted=None)
 
     def _fresh(self, plan: Plan) -> None:
-        """Refuse a plan that is too old, or that other programs made."""
+        """Refuse a plan that is too old, or that other programs or settings made."""
         from crm_bridge.engine.connect import versions_of
 
         age = (datetime.now(UTC) - plan.made_at).total_seconds()
@@ -633,13 +633,13 @@ class Bridge:
                 )
         now = versions_of(self.accounts, list(plan.targets))
         moved = [
-            f"{name} was {was}, and is {now.get(name, 'not there')}"
-            for name, was in plan.versions.items()
-            if now.get(name) != was
+            f"{name} was {plan.versions.get(name, 'not there')}, and is {now.get(name, 'not there')}"
+            for name in dict.fromkeys([*plan.versions, *now])
+            if now.get(name) != plan.versions.get(name)
         ]
         if moved:
             raise PlanBlocked(
-                f"the plan was made by other programs: {'; '.join(moved)}.",
+                f"the plan was made by other programs or settings: {'; '.join(moved)}.",
                 detail="Make it anew with these.",
                 code="stale",
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -216,7 +218,11 @@ class Accounts:
 
 
 def versions_of(accounts: Accounts, crms: list[str]) -> dict[str, str]:
-    """Names and versions of the bridge, the adapters' packages and their clients, for a plan."""
+    """Names and versions of the bridge, the adapters' packages and their clients, for a plan.
+
+    With what the settings say of each account's marks and of what no plan may touch: a digest of it,
+    since a mark that was changed after a plan was looked at would write what nobody has seen.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     def found(name: str) -> str:
@@ -233,4 +239,8 @@ def versions_of(accounts: Accounts, crms: list[str]) -> dict[str, str]:
             told[f"adapter {vendor}"] = f"{line.name} {line.version}"
         for client in getattr(type(accounts.adapter(crm)), "clients", ()):
             told[client] = found(client)
+        settings = accounts.settings(crm)
+        if settings.marks or settings.protect:
+            meant = json.dumps([settings.marks, settings.protect], sort_keys=True, default=str)
+            told[f"marks and protection of {crm}"] = hashlib.sha256(meant.encode()).hexdigest()[:12]
     return told

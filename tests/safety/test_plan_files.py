@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,27 @@ def test_a_plan_is_for_its_owner_alone_even_where_the_mask_is_open(
     finally:
         os.umask(before)
     assert (tmp_path / "plan.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"marks": {"Lead": {"void": {"Status": "Lost"}}}}, {"protect": {"kinds": ["Lead"]}}],
+    ids=["marks", "protect"],
+)
+def test_a_plan_whose_marks_or_protection_were_changed_since_is_refused(
+    other: dict[str, Any],
+    world: World,
+    bridge: Bridge,
+    open_bridge: Callable[..., Bridge],
+    saved: Path,
+) -> None:
+    changed = open_bridge()
+    changed.config.crms["mem"].update(other)  # type: ignore[attr-defined]
+    with pytest.raises(PlanBlocked, match="marks and protection of mem was not there") as blocked:
+        changed.apply(saved)
+    assert blocked.value.code == "stale"
+    assert not any(line.write for line in world["mem"].log)
+    assert bridge.apply(saved).ok
 
 
 def test_the_text_of_another_plan_confirms_nothing(
