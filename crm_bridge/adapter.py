@@ -130,6 +130,21 @@ def made_once(gate: Gate, calls: int = 1) -> None:
         told(calls)
 
 
+def served_at_once(gate: Gate, who: str, calls: int) -> None:
+    """Say how many calls the vendor serves at one time; what comes beside them it refuses.
+
+    All processes of this machine that say the same `who` keep to it together.
+
+    Args:
+        gate: The account's gate; one that keeps to nothing leaves it at that.
+        who: Whom the vendor counts together; kept as a digest only.
+        calls: How many.
+    """
+    told: Callable[[str, int], None] | None = getattr(gate, "served_at_once", None)
+    if told is not None:
+        told(who, calls)
+
+
 def together(gate: Gate, calls: Sequence[Callable[[], T]]) -> list[T]:
     """Make reads that need nothing of each other, at once where lanes of the account are idle.
 

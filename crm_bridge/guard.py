@@ -19,6 +19,7 @@ from crm_bridge.clock import steady
 from crm_bridge.errors import BridgeError, Busy, SettingsError, Unauthorized, Unreachable
 from crm_bridge.model.abilities import Rate
 from crm_bridge.model.records import RecordRef
+from crm_bridge.places import Places
 from crm_bridge.secrets import own_folder
 from crm_bridge.transport import departing
 
@@ -225,7 +226,9 @@ class Guard:
         self.renew: Callable[[], None] | None = None
         self.prove: Callable[[], None] | None = None
         self.together: Callable[[Sequence[Callable[[], Any]]], list[Any]] | None = None
-        self._pace = _Pace(() if pace == "off" else _scaled(rates, pace))
+        self._paced = pace != "off"
+        self._pace = _Pace(_scaled(rates, pace) if self._paced else ())
+        self._places: Places | None = None
         self._lock = threading.RLock()
         self._renewing = threading.RLock()
         self._here = threading.local()
@@ -325,6 +328,15 @@ class Guard:
         with self._lock:
             self.once += calls
 
+    def served_at_once(self, who: str, calls: int) -> None:
+        """An adapter says how many calls the vendor serves at one time; see `adapter.served_at_once`."""
+        if not self._paced:
+            return
+        with self._lock:
+            if self._places is None:
+                self._places = Places(who)
+            self._places.open(calls)
+
     # --- what the bridge calls ---------------------------------------------------------------------
 
     @property
@@ -366,9 +378,11 @@ class Guard:
             self._pace = self._pace.moved(self._pace.rates, folder / f"{vendor}-{name}.db")
 
     def close(self) -> None:
-        """Let the shared counts go."""
+        """Let the shared counts and places go."""
         with self._lock:
             self._pace.close()
+            if self._places is not None:
+                self._places.close()
 
     def resume(self) -> None:
         """Let a new run begin where an earlier one was halted; who we are is proved before a write."""
@@ -427,31 +441,45 @@ class Guard:
         if self.halted == "breaker":
             raise Unreachable(f"{self.crm}: too many calls in a row went wrong.", sent=False)
         self._turn(interface)
-        if last_look is not None:
-            last_look()
-        with self._lock:
-            self.calls += 1
-        left = self.clock()
-        try:
-            result = call()
-        except Busy as error:
-            self._wait_for(error, left)
-            raise
-        except Unreachable as error:
+        with self._served():
+            if last_look is not None:
+                last_look()
             with self._lock:
-                self._failures += 1
-                self._lost_writes += last_look is not None
-                # Counted apart: a vendor whose reads are well may lose every write.
-                if max(self._failures, self._lost_writes) >= BREAKER:
-                    self.halt("breaker")
-            if error.sent and not error.strange:
-                self._hold(min(4.0, 0.1 * 2**self._failures))
-            raise
+                self.calls += 1
+            left = self.clock()
+            try:
+                result = call()
+            except Busy as error:
+                self._wait_for(error, left)
+                raise
+            except Unreachable as error:
+                self._count_failure(error, write=last_look is not None)
+                raise
         with self._lock:
             self._failures = self._busy_rounds = 0
             if last_look is not None:
                 self._lost_writes = 0
         return result
+
+    @contextlib.contextmanager
+    def _served(self) -> Iterator[None]:
+        """Be one of the calls that the vendor serves at one time."""
+        place = self._places.take() if self._places is not None else None
+        try:
+            yield
+        finally:
+            if self._places is not None and place is not None:
+                self._places.give(place)
+
+    def _count_failure(self, error: Unreachable, *, write: bool) -> None:
+        with self._lock:
+            self._failures += 1
+            self._lost_writes += write
+            # Counted apart: a vendor whose reads are well may lose every write.
+            if max(self._failures, self._lost_writes) >= BREAKER:
+                self.halt("breaker")
+        if error.sent and not error.strange:
+            self._hold(min(4.0, 0.1 * 2**self._failures))
 
     def _turn(self, interface: str) -> None:
         while True:

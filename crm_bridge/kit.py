@@ -3,7 +3,17 @@
 Light on purpose: no vendor's client, no SQLAlchemy, no requests until a session is made.
 """
 
-from crm_bridge.adapter import Account, Adapter, Gate, Job, Quota, Settings, made_once, together
+from crm_bridge.adapter import (
+    Account,
+    Adapter,
+    Gate,
+    Job,
+    Quota,
+    Settings,
+    made_once,
+    served_at_once,
+    together,
+)
 from crm_bridge.errors import (
     AdapterError,
     BridgeError,
@@ -110,6 +120,7 @@ __all__ = [
     "pack",
     "pending",
     "pool_manager",
+    "served_at_once",
     "skipped",
     "strict_json",
     "together",

@@ -43,7 +43,7 @@ from crm_bridge.kit import (
 from crm_bridge_zoho.anew import Anew
 from crm_bridge_zoho.bin import Bin
 from crm_bridge_zoho.checks import Checks
-from crm_bridge_zoho.client import TITLE, Answer, Client
+from crm_bridge_zoho.client import FEWEST, TITLE, Answer, Client
 from crm_bridge_zoho.describes import Describes
 from crm_bridge_zoho.hanging import Hanging
 from crm_bridge_zoho.locking import Locking
@@ -63,6 +63,11 @@ USERS: Final = {
 it is free (https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html, read 2026-11-24)."""
 CEILINGS: Final = {"standard": 100_000, "starter": 100_000, "professional": 3_000_000,
                    "enterprise": 5_000_000, "zohoone": 5_000_000}  # fmt: skip
+
+AT_ONCE: Final = {"standard": 10, "starter": 10, "professional": 15, "enterprise": 20,
+                  "zohoone": 20, "ultimate": 25, "crmplus": 25}  # fmt: skip
+"""Calls that are served at one time, by edition
+(https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html, read 2026-11-24)."""
 
 HEAVY: Final = 10
 """Calls at once that every paid edition allows, writes of more than ten records among them."""
@@ -328,6 +333,7 @@ class ZohoAdapter(Adapter):
         licence = licence if isinstance(licence, dict) else {}
         edition = re.sub(r"[^a-z]", "", str(licence.get("paid_type") or "").lower())
         self._edition = edition
+        self._client.serve(AT_ONCE.get(edition, FEWEST))
         users = licence.get("users_license_purchased")
         if edition not in USERS or not isinstance(users, int):
             return None

@@ -26,6 +26,7 @@ from crm_bridge.kit import (
     date_of,
     made_once,
     network_errors,
+    served_at_once,
     strict_json,
     together,
 )
@@ -42,6 +43,9 @@ FORBIDDEN: Final = frozenset({"NO_PERMISSION", "AUTHORIZATION_FAILED"})
 ONE_AT_A_TIME: Final = frozenset({"ALREADY_SCHEDULED"})
 SMALLER: Final = frozenset({"LIMIT_EXCEEDED", "INVALID_DATA"})
 """A list refused whole that may pass in parts: too long, or one id in it is no id."""
+FEWEST: Final = 5
+"""Calls at one time that every edition serves, the free one too
+(https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html, read 2026-11-24)."""
 THROTTLED: Final = 60.0
 """Seconds after which a throttled login is tried again; the vendor does not say how long."""
 
@@ -113,6 +117,7 @@ class Client:
         self.credits: int | None = None
         # Revealed at the first call, not at the start: a keyring may have to be opened for them.
         self._kept: Tokens | None = None
+        self._who = ""
         self._lock = threading.Lock()
         self.sdk = SdkAccount(
             urls.api,
@@ -157,7 +162,14 @@ class Client:
                 refresh = self.settings.refresh_token.reveal()
                 key = (self.urls.accounts, self.settings.client_id, refresh)
                 self._kept = Tokens(key, self._granted)
+                self._who = "\0".join(("zoho", *key))
+                self.serve(FEWEST)
             return self._kept
+
+    def serve(self, calls: int) -> None:
+        """Have no more calls under way at one time than this, with all processes of this login."""
+        if self._who:
+            served_at_once(self._gate, self._who, calls)
 
     def renew(self) -> None:
         """Have another token than the one that was refused.

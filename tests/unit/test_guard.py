@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from crm_bridge.adapter import made_once
+from crm_bridge.adapter import made_once, served_at_once
 from crm_bridge.errors import Busy, PlanBlocked, Unauthorized, Unreachable
 from crm_bridge.guard import BREAKER, Guard, NotSent, Permit
 from crm_bridge.model.abilities import Rate
@@ -238,3 +240,37 @@ def test_shared_counts_that_are_spoilt_are_left(tmp_path: Path) -> None:
     guard._pace.place.write_bytes(b"noise" * 1000)
     assert guard.ask(lambda: 7) == 7
     guard.close()
+
+
+def test_no_more_calls_are_under_way_than_the_vendor_serves_at_one_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    one, _ = guard()
+    served_at_once(one, "me", 2)
+    under_way: set[int] = set()
+    most = 0
+    both = threading.Barrier(2)
+
+    def call() -> str:
+        nonlocal most
+        under_way.add(threading.get_ident())
+        most = max(most, len(under_way))
+        both.wait(5)
+        under_way.discard(threading.get_ident())
+        return "done"
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(lambda _: one.ask(call), range(6))) == {"done"}
+    assert most == 2
+    one.close()
+
+
+def test_a_pace_that_is_off_counts_no_calls_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    one = Guard("c", pace="off")
+    served_at_once(one, "me", 1)
+    assert one.ask(lambda: one.ask(lambda: "done")) == "done"
+    assert list(tmp_path.iterdir()) == []
