@@ -98,7 +98,12 @@ def _from_file(path: Path) -> str:
                 f"the folder of the secret file {path} can be written by others.",
                 detail=f"Run: chmod o-w {path.parent}",
             )
-        return file.read(65536).strip()
+        try:
+            return file.read(65536).strip()
+        except UnicodeDecodeError:
+            raise SettingsError(
+                f"the secret file {path} is not text in UTF-8.", detail="Write the secret alone."
+            ) from None
 
 
 def _from_keyring(rest: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from crm_bridge.bridge import Bridge
-from crm_bridge.config import BridgeSettings, Config
+from crm_bridge.config import BridgeSettings, Config, load
 from crm_bridge.engine.review import Review
 from crm_bridge.registry import Registry
 from crm_bridge.testing import memory
@@ -30,6 +30,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Switches are moved for the core of the promises (some), or for all that mind (all).",
     )
     parser.addoption("--soak", action="store_true", help="try every crash point (an hour and more)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to start where a command would find the way to a true account.
+
+    Raises:
+        pytest.UsageError: The settings here, or the user's, name a production org.
+    """
+    del config
+    found = load()
+    true = [name for name, table in found.crms.items() if table.get("environment") != "simulator"]
+    if true:
+        raise pytest.UsageError(
+            f"{found.path} names true accounts ({', '.join(true)}); tests write and delete, so they "
+            "do not start beside it. Move it away, or set XDG_CONFIG_HOME to an empty folder."
+        )
 
 
 class Clock:

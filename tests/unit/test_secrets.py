@@ -56,6 +56,16 @@ def test_a_file_in_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> 
         Secret(f"file:{path}").reveal()
 
 
+def test_a_file_that_is_no_text_is_refused_and_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"canary\xff\xfe")
+    path.chmod(0o600)
+    with pytest.raises(SettingsError, match="not text") as refused:
+        Secret(f"file:{path}").reveal()
+    assert "canary" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
 def test_a_link_and_a_pipe_are_refused_without_waiting(tmp_path: Path) -> None:
     link, pipe = tmp_path / "link", tmp_path / "pipe"
     link.symlink_to(kept(tmp_path))
