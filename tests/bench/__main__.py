@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench.rates import table as rate_table
 from tests.bench.stage import Stage, own, stage
 
 CASES = (
@@ -201,9 +202,16 @@ same machine, each in a process of its own, so their own CPU is in every wall ti
   by themselves: ours without as much as the client's own work takes in the bare loop, over that.
 - The core alone, vendor client left out, in memory with 40 fields a record: {core}.
 - *predicted/real*: calls that the plan prints for applying it, over those that the receipt counts.
-
+{rates}
 Not measured here: real vendors, TLS, other machines, Python other than the one named, verbs and kinds
-other than those in the table; FxiaoKe at 200 ms, where its limits bound both ways as they do at 20{more}.
+other than those in the table; FxiaoKe at 200 ms, where its limits bound both ways as they do at 20.
+"""
+
+RATES = """
+Rates, by `python -m tests.bench.rates`: single records asked for as fast as may be, with limits on, by
+one process and by three on one org; what arrived within whole windows, and what was refused as too much.
+
+{table}
 """
 
 
@@ -218,6 +226,7 @@ def main() -> None:
     parser.add_argument(
         "--rows", type=Path, help="keep rows in a file, and show those in it as well"
     )
+    parser.add_argument("--rates", type=Path, help="rows of `python -m tests.bench.rates` to show")
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = []
     if asked.rows and asked.rows.exists():
@@ -249,7 +258,11 @@ def main() -> None:
         print(table(rows))
         print(told)
     if asked.write:
-        page = PAGE.format(machine=machine(), table=table(rows), core=told, more="")
+        rates = ""
+        if asked.rates:
+            kept = [json.loads(line) for line in asked.rates.read_text().splitlines()]
+            rates = RATES.format(table=rate_table(kept))
+        page = PAGE.format(machine=machine(), table=table(rows), core=told, rates=rates)
         (Path(__file__).parent / "RESULTS.md").write_text(page)
 
 
