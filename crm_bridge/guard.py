@@ -79,10 +79,13 @@ class _Pace:
     Attributes:
         rates: The rates.
         place: A file in which the processes of this machine count together; None to count alone.
+        begun: When it was begun, in milliseconds of our clock; what is counted later stands there from
+            before the machine was started anew.
     """
 
     rates: Sequence[Rate]
     place: Path | None = None
+    begun: int = 0
     _buckets: dict[tuple[int, str], Any] = field(default_factory=dict)
     _shared: Any = None
     _turnstile: int = -1
@@ -150,7 +153,9 @@ class _Pace:
                 self._buckets[key] = InMemoryBucket([limit])
             else:
                 table = f"rate_{number}_{re.sub(r'[^A-Za-z0-9]', '_', key[1])}"
-                self._buckets[key] = SQLiteBucket([limit], self._table(table, stamp), table)
+                self._buckets[key] = SQLiteBucket(
+                    [limit], self._table(table, max(stamp, self.begun)), table
+                )
         return self._buckets[key]
 
     def _table(self, table: str, stamp: int) -> Any:
@@ -173,9 +178,9 @@ class _Pace:
         self._shared.execute(f'DELETE FROM "{table}" WHERE item_timestamp > ?', (stamp,))  # noqa: S608
         return self._shared
 
-    def moved(self, rates: Sequence[Rate], place: Path | None) -> _Pace:
+    def moved(self, rates: Sequence[Rate], place: Path | None, now: float) -> _Pace:
         """The same account under other rates, or counted elsewhere; what was counted stays counted."""
-        fresh = _Pace(rates, place)
+        fresh = _Pace(rates, place, int(now * 1000))
         counted = {
             (item.name, item.timestamp, id(item))
             for bucket in self._buckets.values()
@@ -357,25 +362,50 @@ class Guard:
         """Keep to the rates that the account itself told, in place of its vendor's general ones."""
         with self._lock:
             scaled = () if pace == "off" else _scaled(rates, pace)
-            self._pace = self._pace.moved(scaled, self._pace.place)
+            self._pace = self._pace.moved(scaled, self._pace.place, self.clock())
 
-    def share(self, vendor: str, org: str, folder: Path | None = None) -> None:
+    def share(self, vendor: str, org: str, folder: Path | None = None, *, login: str = "") -> None:
         """Count calls together with every process of this machine that asks the same org.
 
         Args:
             vendor: The vendor.
             org: The organisation, as the server named it.
             folder: Where the counts lie; the user's state folder if None.
+            login: What `expect` will know this org by; kept as a digest only.
         """
         if not self._pace.rates:
             return
-        if folder is None:
-            import platformdirs
-
-            folder = Path(platformdirs.user_state_dir("crm-bridge")) / "pace"
-        name = hashlib.sha256(f"{vendor}\0{org}".encode()).hexdigest()[:24]
+        place = _pace_folder(folder) / f"{vendor}-{_digest(vendor, org)}.db"
+        if login and self._pace.place != place:
+            with contextlib.suppress(OSError, SettingsError):
+                own_folder(place.parent)
+                note = place.parent / f"{vendor}-{_digest(vendor, login)}.login"
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+                with os.fdopen(os.open(note, flags, 0o600), "w") as file:
+                    file.write(place.name)
         with self._lock:
-            self._pace = self._pace.moved(self._pace.rates, folder / f"{vendor}-{name}.db")
+            self._pace = self._pace.moved(self._pace.rates, place, self.clock())
+
+    def expect(self, vendor: str, login: str, folder: Path | None = None) -> None:
+        """Count the first calls, too, with those who asked the org that this login was for last.
+
+        Until the server says who we are this is a guess, and nothing but the pace relies on it.
+
+        Args:
+            vendor: The vendor.
+            login: As for `share`.
+            folder: As for `share`.
+        """
+        if not self._pace.rates or self._pace.place is not None:
+            return
+        folder = _pace_folder(folder)
+        try:
+            name = (folder / f"{vendor}-{_digest(vendor, login)}.login").read_text()
+        except (OSError, ValueError):
+            return
+        if re.fullmatch(rf"{re.escape(vendor)}-[0-9a-f]{{24}}\.db", name):
+            with self._lock:
+                self._pace = self._pace.moved(self._pace.rates, folder / name, self.clock())
 
     def close(self) -> None:
         """Let the shared counts and places go."""
@@ -508,6 +538,18 @@ class Guard:
                 self.halt("busy")
                 return
             self._hold_until = self.clock() + wait
+
+
+def _pace_folder(folder: Path | None) -> Path:
+    if folder is not None:
+        return folder
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("crm-bridge")) / "pace"
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:24]
 
 
 def _scaled(rates: Sequence[Rate], pace: str | float) -> tuple[Rate, ...]:

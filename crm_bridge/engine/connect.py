@@ -97,12 +97,14 @@ class Accounts:
         if crm not in self._connected:
             adapter, guard, settings = self._made(crm)
             lanes = self._lanes(adapter, guard, type(adapter).profile.lanes)
+            login = json.dumps(self.config.crm(crm), sort_keys=True, default=str)
             try:
+                guard.expect(self.vendor(crm), login)
                 account, seen_at = self._asked(crm)
                 if account.rates is not None:
                     guard.rates(account.rates, settings.pace)
                 # As soon as the org is known: what follows counts together with other processes.
-                guard.share(self.vendor(crm), account.org)
+                guard.share(self.vendor(crm), account.org, login=login)
                 profile = with_marks(self._called(crm, adapter.abilities), settings.marks)
             except BaseException:
                 guard.together = None

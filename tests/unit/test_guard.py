@@ -194,6 +194,49 @@ def test_processes_of_one_machine_count_together(tmp_path: Path) -> None:
         one.close()
 
 
+def test_a_process_that_joins_forgets_nothing_of_what_the_others_asked_meanwhile(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    clock.now = 50.0
+    rate = Rate(6, 2.0)
+    late, early = (Guard("c", (rate,), clock=clock, sleep=clock.sleep) for _ in range(2))
+    at: list[float] = []
+    late.ask(lambda: at.append(clock.now))
+    early.share("acme", "org", tmp_path)
+    clock.now += 0.1
+    for _ in range(4):
+        early.ask(lambda: at.append(clock.now))
+    late.share("acme", "org", tmp_path)
+    for turn in range(12):
+        (late, early)[turn % 2].ask(lambda: at.append(clock.now))
+    for moment in at:
+        assert sum(moment <= other < moment + 2.0 for other in at) <= 6
+    late.close()
+    early.close()
+
+
+def test_a_login_that_was_seen_before_counts_its_first_calls_with_the_others(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    clock.now = 50.0
+    rate = Rate(2, 5.0)
+    one, other, stranger = (Guard("c", (rate,), clock=clock, sleep=clock.sleep) for _ in range(3))
+    one.share("acme", "org", tmp_path, login="a token")
+    for _ in range(2):
+        one.ask(lambda: None)
+    stranger.expect("acme", "another token", tmp_path)
+    stranger.ask(lambda: None)
+    assert clock.now == 50.0
+    other.expect("acme", "a token", tmp_path)
+    other.ask(lambda: None)
+    assert clock.now >= 55.0
+    assert not any("token" in path.name for path in tmp_path.iterdir())
+    for guard in (one, other, stranger):
+        guard.close()
+
+
 def test_counts_from_before_the_machine_was_started_anew_are_forgotten(tmp_path: Path) -> None:
     clock = Clock()
     clock.now = 10_000.0
