@@ -225,8 +225,8 @@ MUTATIONS = (
     Mutation(
         "never open the breaker",
         "crm_bridge/guard.py",
-        "                if max(self._failures, self._lost_writes) >= BREAKER:",
-        "                if self._failures < 0:",
+        "            if max(self._failures, self._lost_writes) >= BREAKER:",
+        "            if self._failures < 0:",
         _core("test_what_breaks_down_stops_the_run_and_a_resume_finishes_it"),
     ),
     Mutation(
