@@ -37,6 +37,10 @@ LONGEST_WAIT: Final = 90.0
 MARGIN: Final = 1.03
 """A vendor counts when a request arrives, we when it leaves; the window is held a little wider."""
 
+AHEAD: Final = 10_000
+"""Milliseconds; what others counted while this process waited for its turn is ahead of its clock by
+less, and what stands there from before the machine was started anew by more."""
+
 
 class NotSent(BridgeError):
     """A write that surely did not leave: the run was halted, or it had no intent.
@@ -175,7 +179,7 @@ class _Pace:
         self._shared.execute(
             f'CREATE INDEX IF NOT EXISTS "{table}_at" ON "{table}" (item_timestamp)'
         )
-        self._shared.execute(f'DELETE FROM "{table}" WHERE item_timestamp > ?', (stamp,))  # noqa: S608
+        self._shared.execute(f'DELETE FROM "{table}" WHERE item_timestamp > ?', (stamp + AHEAD,))  # noqa: S608
         return self._shared
 
     def moved(self, rates: Sequence[Rate], place: Path | None, now: float) -> _Pace:
@@ -364,48 +368,47 @@ class Guard:
             scaled = () if pace == "off" else _scaled(rates, pace)
             self._pace = self._pace.moved(scaled, self._pace.place, self.clock())
 
+    def expect(self, vendor: str, login: str, folder: Path | None = None) -> None:
+        """Count the first calls, too, together with every process that has the same login.
+
+        Nothing but the pace relies on it: for whom a login is, its server alone says.
+
+        Args:
+            vendor: The vendor.
+            login: What the settings say of it; kept as a digest only.
+            folder: Where the counts lie; the user's state folder if None.
+        """
+        if not self._pace.rates or self._pace.place is not None:
+            return
+        folder = _pace_folder(folder)
+        name = f"{vendor}-{_digest(vendor, login)}.db"
+        place = _noted(folder / f"{name}.login", vendor) or name
+        with self._lock:
+            self._pace = self._pace.moved(self._pace.rates, folder / place, self.clock())
+
     def share(self, vendor: str, org: str, folder: Path | None = None, *, login: str = "") -> None:
         """Count calls together with every process of this machine that asks the same org.
 
         Args:
             vendor: The vendor.
             org: The organisation, as the server named it.
-            folder: Where the counts lie; the user's state folder if None.
-            login: What `expect` will know this org by; kept as a digest only.
+            folder: As for `expect`.
+            login: As for `expect`, which will know by it where this org is counted.
         """
         if not self._pace.rates:
             return
-        place = _pace_folder(folder) / f"{vendor}-{_digest(vendor, org)}.db"
-        if login and self._pace.place != place:
-            with contextlib.suppress(OSError, SettingsError):
-                own_folder(place.parent)
-                note = place.parent / f"{vendor}-{_digest(vendor, login)}.login"
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-                with os.fdopen(os.open(note, flags, 0o600), "w") as file:
-                    file.write(place.name)
-        with self._lock:
-            self._pace = self._pace.moved(self._pace.rates, place, self.clock())
-
-    def expect(self, vendor: str, login: str, folder: Path | None = None) -> None:
-        """Count the first calls, too, with those who asked the org that this login was for last.
-
-        Until the server says who we are this is a guess, and nothing but the pace relies on it.
-
-        Args:
-            vendor: The vendor.
-            login: As for `share`.
-            folder: As for `share`.
-        """
-        if not self._pace.rates or self._pace.place is not None:
-            return
         folder = _pace_folder(folder)
-        try:
-            name = (folder / f"{vendor}-{_digest(vendor, login)}.login").read_text()
-        except (OSError, ValueError):
-            return
-        if re.fullmatch(rf"{re.escape(vendor)}-[0-9a-f]{{24}}\.db", name):
-            with self._lock:
-                self._pace = self._pace.moved(self._pace.rates, folder / name, self.clock())
+        own = f"{vendor}-{_digest(vendor, login or org)}.db"
+        place = own
+        with contextlib.suppress(OSError, SettingsError):
+            own_folder(folder)
+            # Where the first who asked this org counted, all count.
+            about = folder / f"{vendor}-{_digest(vendor, org)}.org"
+            place = _noted(about, vendor) or _note(about, own, vendor)
+            if login and place != own:
+                _note(folder / f"{own}.login", place, vendor)
+        with self._lock:
+            self._pace = self._pace.moved(self._pace.rates, folder / place, self.clock())
 
     def close(self) -> None:
         """Let the shared counts and places go."""
@@ -546,6 +549,30 @@ def _pace_folder(folder: Path | None) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_state_dir("crm-bridge")) / "pace"
+
+
+def _noted(note: Path, vendor: str) -> str | None:
+    """The name of a file of counts that stands in a note; None where none does."""
+    try:
+        name = note.read_text()
+    except (OSError, ValueError):
+        return None
+    return name if re.fullmatch(rf"{re.escape(vendor)}-[0-9a-f]{{24}}\.db", name) else None
+
+
+def _note(note: Path, name: str, vendor: str) -> str:
+    """Note the name of a file of counts; gives what stands there, as another may have been quicker."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fresh = note.with_suffix(f"{note.suffix}.{os.getpid()}-{threading.get_ident()}")
+    with os.fdopen(os.open(fresh, flags, 0o600), "w") as file:
+        file.write(name)
+    try:
+        os.link(fresh, note)
+    except FileExistsError:
+        return _noted(note, vendor) or name
+    finally:
+        fresh.unlink()
+    return name
 
 
 def _digest(*words: str) -> str:

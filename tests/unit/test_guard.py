@@ -216,16 +216,16 @@ def test_a_process_that_joins_forgets_nothing_of_what_the_others_asked_meanwhile
     early.close()
 
 
-def test_a_login_that_was_seen_before_counts_its_first_calls_with_the_others(
-    tmp_path: Path,
-) -> None:
+def test_processes_of_one_login_count_together_from_their_first_call_on(tmp_path: Path) -> None:
     clock = Clock()
     clock.now = 50.0
-    rate = Rate(2, 5.0)
-    one, other, stranger = (Guard("c", (rate,), clock=clock, sleep=clock.sleep) for _ in range(3))
+    one, other, stranger = (
+        Guard("c", (Rate(2, 5.0),), clock=clock, sleep=clock.sleep) for _ in range(3)
+    )
+    one.expect("acme", "a token", tmp_path)
+    one.ask(lambda: None)
     one.share("acme", "org", tmp_path, login="a token")
-    for _ in range(2):
-        one.ask(lambda: None)
+    one.ask(lambda: None)
     stranger.expect("acme", "another token", tmp_path)
     stranger.ask(lambda: None)
     assert clock.now == 50.0
@@ -234,6 +234,26 @@ def test_a_login_that_was_seen_before_counts_its_first_calls_with_the_others(
     assert clock.now >= 55.0
     assert not any("token" in path.name for path in tmp_path.iterdir())
     for guard in (one, other, stranger):
+        guard.close()
+
+
+def test_logins_of_one_org_count_together_once_it_is_known_and_at_once_the_next_time(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    clock.now = 50.0
+    first, second, again = (
+        Guard("c", (Rate(2, 5.0),), clock=clock, sleep=clock.sleep) for _ in range(3)
+    )
+    for guard, login in ((first, "one"), (second, "two")):
+        guard.expect("acme", login, tmp_path)
+        guard.share("acme", "org", tmp_path, login=login)
+        guard.ask(lambda: None)
+    assert clock.now == 50.0
+    again.expect("acme", "two", tmp_path)
+    again.ask(lambda: None)
+    assert clock.now >= 55.0
+    for guard in (first, second, again):
         guard.close()
 
 
