@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import re
 import sqlite3
@@ -19,7 +18,7 @@ from crm_bridge.clock import steady
 from crm_bridge.errors import BridgeError, Busy, SettingsError, Unauthorized, Unreachable
 from crm_bridge.model.abilities import Rate
 from crm_bridge.model.records import RecordRef
-from crm_bridge.places import Places
+from crm_bridge.places import Places, digest, pace_folder
 from crm_bridge.secrets import own_folder
 from crm_bridge.transport import departing
 
@@ -380,8 +379,8 @@ class Guard:
         """
         if not self._pace.rates or self._pace.place is not None:
             return
-        folder = _pace_folder(folder)
-        name = f"{vendor}-{_digest(vendor, login)}.db"
+        folder = folder or pace_folder()
+        name = f"{vendor}-{digest(vendor, login)}.db"
         place = _noted(folder / f"{name}.login", vendor) or name
         with self._lock:
             self._pace = self._pace.moved(self._pace.rates, folder / place, self.clock())
@@ -397,13 +396,13 @@ class Guard:
         """
         if not self._pace.rates:
             return
-        folder = _pace_folder(folder)
-        own = f"{vendor}-{_digest(vendor, login or org)}.db"
+        folder = folder or pace_folder()
+        own = f"{vendor}-{digest(vendor, login or org)}.db"
         place = own
         with contextlib.suppress(OSError, SettingsError):
             own_folder(folder)
             # Where the first who asked this org counted, all count.
-            about = folder / f"{vendor}-{_digest(vendor, org)}.org"
+            about = folder / f"{vendor}-{digest(vendor, org)}.org"
             place = _noted(about, vendor) or _note(about, own, vendor)
             if login and place != own:
                 _note(folder / f"{own}.login", place, vendor)
@@ -543,14 +542,6 @@ class Guard:
             self._hold_until = self.clock() + wait
 
 
-def _pace_folder(folder: Path | None) -> Path:
-    if folder is not None:
-        return folder
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("crm-bridge")) / "pace"
-
-
 def _noted(note: Path, vendor: str) -> str | None:
     """The name of a file of counts that stands in a note; None where none does."""
     try:
@@ -564,19 +555,16 @@ def _note(note: Path, name: str, vendor: str) -> str:
     """Note the name of a file of counts; gives what stands there, as another may have been quicker."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fresh = note.with_suffix(f"{note.suffix}.{os.getpid()}-{threading.get_ident()}")
-    with os.fdopen(os.open(fresh, flags, 0o600), "w") as file:
-        file.write(name)
+    file = os.fdopen(os.open(fresh, flags, 0o600), "w")
     try:
+        with file:
+            file.write(name)
         os.link(fresh, note)
     except FileExistsError:
         return _noted(note, vendor) or name
     finally:
         fresh.unlink()
     return name
-
-
-def _digest(*words: str) -> str:
-    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:24]
 
 
 def _scaled(rates: Sequence[Rate], pace: str | float) -> tuple[Rate, ...]:

@@ -22,6 +22,18 @@ PAUSE: Final = 0.01
 """Seconds between two looks for a place that was given back."""
 
 
+def pace_folder() -> Path:
+    """Where the processes of this machine keep what they count together, in the user's state folder."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("crm-bridge")) / "pace"
+
+
+def digest(*words: str) -> str:
+    """A name for whom calls are counted, from which nobody reads who that is."""
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:24]
+
+
 class Places:
     """So many calls at one time: a file a place, locked by the process whose call has it.
 
@@ -43,11 +55,7 @@ class Places:
         sleep: Callable[[float], None] = time.sleep,
         folder: Path | None = None,
     ) -> None:
-        if folder is None:
-            import platformdirs
-
-            folder = Path(platformdirs.user_state_dir("crm-bridge")) / "pace"
-        self._stem = folder / hashlib.sha256(who.encode()).hexdigest()[:24]
+        self._stem = (folder or pace_folder()) / digest(who)
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._free: deque[int] = deque()

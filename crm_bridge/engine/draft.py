@@ -709,9 +709,7 @@ def _stragglers(draft: _Draft, connected: Connected, there: Sequence[Source]) ->
                 if mine[0].run == run:
                     alone.append(source)
                 else:
-                    why = (
-                        f"it was back since, and run {mine[0].run} took it then; restore that one."
-                    )
+                    why = f"it was back, and run {mine[0].run} took it then; restore that one."
                     stays = skipped(ref, "changed", why)
                     draft.settle(connected, dataclasses.replace(stays, state=now[ref].state))
             if alone:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, AnyStr, Final
 
 from crm_bridge.errors import SettingsError
 from crm_bridge.model.exact import StrangeAnswer, strict_json
@@ -218,15 +218,14 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             ) from None
 
 
-def _bounded(path: Path, file: IO[str]) -> Iterator[str]:
+def _bounded(path: Path, file: IO[AnyStr]) -> Iterator[AnyStr]:
     """The lines of a file, none of them taken into memory where it is longer than any that is due."""
     number = 0
     while line := file.readline(MAX_ROW + 1):
         number += 1
         if len(line) > MAX_ROW:
-            raise SettingsError(
-                f"{path}, row {number}: longer than {MAX_ROW} characters.", code="file"
-            )
+            unit = "bytes" if isinstance(line, bytes) else "characters"
+            raise SettingsError(f"{path}, row {number}: longer than {MAX_ROW} {unit}.", code="file")
         yield line
 
 
@@ -255,13 +254,7 @@ def _sheet_rows(path: Path) -> Iterator[tuple[int, list[Any]]]:
 
 def _json_lines(path: Path) -> Iterator[Line]:
     with path.open("rb") as file:
-        number = 0
-        while raw := file.readline(MAX_ROW + 1):
-            number += 1
-            if len(raw) > MAX_ROW:
-                raise SettingsError(
-                    f"{path}, row {number}: longer than {MAX_ROW} bytes.", code="file"
-                )
+        for number, raw in enumerate(_bounded(path, file), 1):
             if not raw.strip():
                 continue
             try:

@@ -29,9 +29,13 @@ def test_beside_settings_of_a_true_account_nothing_starts(
         pytest_configure(pytestconfig)
 
 
-def test_settings_of_simulators_are_no_reason_to_stop(
+def test_only_settings_of_simulators_are_no_reason_to_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "crm_bridge.toml").write_text(SETTINGS.format('environment = "simulator"\n'))
+    place = tmp_path / "crm_bridge.toml"
+    place.write_text(SETTINGS.format('environment = "simulator"\n'))
     pytest_configure(pytestconfig)
+    place.write_text(SETTINGS.format('environment = "sandbox"\n'))
+    with pytest.raises(pytest.UsageError, match=r"crm_bridge\.toml names true accounts \(sf\)"):
+        pytest_configure(pytestconfig)
