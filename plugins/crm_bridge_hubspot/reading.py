@@ -72,19 +72,23 @@ class Told:
         self._links: OrderedDict[tuple[str, str], tuple[datetime, Sequence[Link]]] = OrderedDict()
         self._lock = Lock()
 
-    def note(self, kind: str, id: str, links: Sequence[Link]) -> None:
-        """Remember all associations of a record."""
+    def note(self, kind: str, found: Mapping[str, Sequence[Link]]) -> None:
+        """Remember all associations of these records."""
+        at = self._now()
         with self._lock:
-            self._links[kind, id] = (self._now(), links)
-            self._links.move_to_end((kind, id))
-            if len(self._links) > TOLD:
+            for id, links in found.items():
+                self._links[kind, id] = (at, links)
+                self._links.move_to_end((kind, id))
+            while len(self._links) > TOLD:
                 self._links.popitem(last=False)
 
-    def of(self, kind: str, id: str) -> Sequence[Link] | None:
-        """All associations of a record; None where nobody told them of late."""
+    def of(self, kind: str, ids: Sequence[str]) -> dict[str, Sequence[Link]]:
+        """All associations of those among these records of which they were told of late."""
+        now, late = self._now(), timedelta(minutes=1)
         with self._lock:
-            at, links = self._links.get((kind, id), (None, ()))
-        return links if at is not None and abs(self._now() - at) < timedelta(minutes=1) else None
+            # One turn for all of them: lanes that ask for each record in turn only wait for another.
+            known = [(id, self._links.get((kind, id))) for id in ids]
+        return {id: said[1] for id, said in known if said is not None and abs(now - said[0]) < late}
 
     def forget(self) -> None:
         """Ask anew from now on."""
@@ -229,19 +233,15 @@ class Reader:
         for some in self.spread(pairs):
             for id, link in some:
                 found.setdefault(id, []).append(link)
-        for id in ids:
-            self.told.note(kind, id, found[id])
+        self.told.note(kind, {id: found[id] for id in ids})
         return found
 
     def hanging(self, kind: str, other: str, ids: Sequence[str]) -> Iterator[tuple[str, Link]]:
         """The associations of these records with one kind; asked for only where no read told them."""
-        unknown = []
-        for id in ids:
-            told = self.told.of(kind, id)
-            if told is None:
-                unknown.append(id)
-            else:
-                yield from ((id, link) for link in told if link.other.kind == other)
+        told = self.told.of(kind, ids)
+        for id, links in told.items():
+            yield from ((id, link) for link in links if link.other.kind == other)
+        unknown = [id for id in ids if id not in told]
         if unknown:
             yield from self.pair(kind, other, unknown)
 
