@@ -35,6 +35,7 @@ class Search:
         self.org = org
         self.query = query
         self.all = all
+        self._fields: dict[str, Field] = {}
         self.known = self._object()
         self.aggregates = any(item.aggregate for item in query.items) or bool(query.group)
         self._check_items()
@@ -100,6 +101,12 @@ class Search:
         Raises:
             Trouble: There is none of that name.
         """
+        found = self._fields.get(path)
+        if found is None:
+            found = self._fields[path] = self._field(path, at)
+        return found
+
+    def _field(self, path: str, at: int) -> Field:
         known = self.known
         parts = path.split(".")
         if len(parts) > 1 and parts[0].lower() == known.name.lower():
@@ -302,10 +309,11 @@ class Search:
             attributes["url"] = f"/services/data/{version}/sobjects/{self.known.name}/{id}"
         told: dict[str, Any] = {"attributes": attributes}
         for item, get in zip(self.query.items, self._getters, strict=True):
-            if "." not in item.path:
-                told[self.field(item.path).name] = get(row)
+            path = item.path
+            if "." not in path:
+                told[self._fields[path].name] = get(row)
                 continue
-            *way, last = item.path.split(".")
+            *way, last = path.split(".")
             inside = told
             for part in way:
                 if inside.get(part) is None:
@@ -368,12 +376,12 @@ def _key(field: Field, value: Any) -> Any:
     """A value as comparisons see it: text without case, moments as seconds, nothing as None."""
     if value is None or value == "":
         return None
+    if field.type in ("id", "reference"):
+        return value
     if field.type == "datetime" and isinstance(value, str):
         moment = datetime.fromisoformat(value.replace("+0000", "+00:00"))
         return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    if field.type in ("id", "reference") or not isinstance(value, str):
-        return value
-    return value.casefold()
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _pattern(raw: str) -> re.Pattern[str]:

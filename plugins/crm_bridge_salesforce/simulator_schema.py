@@ -54,7 +54,12 @@ def id18(id15: str) -> str:
 
 def whole_id(text: object) -> str | None:
     """The 18 characters of an id given with 15 or 18; None for what is not an id."""
-    if not isinstance(text, str) or not ID.fullmatch(text):
+    return _whole(text) if isinstance(text, str) else None
+
+
+@lru_cache(1 << 17)
+def _whole(text: str) -> str | None:
+    if not ID.fullmatch(text):
         return None
     whole = id18(text[:15])
     return whole if len(text) == 15 or whole == text else None

@@ -14,7 +14,8 @@ from crm_bridge_salesforce.simulator_org import Trouble
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<string>'(?:\\.|[^'\\])*')
+      (?P<texts>\(\s*'[^'\\]*'(?:\s*,\s*'[^'\\]*')*\s*\))
+    | (?P<string>'(?:\\.|[^'\\])*')
     | (?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))
     | (?P<date>\d{4}-\d\d-\d\d(?!\d))
     | (?P<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
@@ -23,6 +24,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_TEXT = re.compile(r"'([^'\\]*)'")
+"""One of the `texts` above: a list of plain texts is one token, as lists of ids have hundreds."""
 _ESCAPES: Final = {
     "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\",
     "_": "_", "%": "%",
@@ -92,6 +95,8 @@ def pointed(text: str, at: int, why: str, code: str = "MALFORMED_QUERY") -> Trou
 
 def unquoted(raw: str) -> str | None:
     """The value of a quoted literal; None where an escape is unknown."""
+    if "\\" not in raw:
+        return raw[1:-1]
     parts: list[str] = []
     at = 1
     while at < len(raw) - 1:
@@ -114,8 +119,8 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[tuple[str, str, int]] = []
-        at = 0
-        while text[at:].strip():
+        at, end = 0, len(text.rstrip())
+        while at < end:
             found = _TOKEN.match(text, at)
             if found is None:
                 start = at + len(text[at:]) - len(text[at:].lstrip())
@@ -139,7 +144,8 @@ class _Reader:
         kind, text, at = token or self.peek()
         if kind == "end":
             return Trouble("MALFORMED_QUERY", "unexpected end of query")
-        return pointed(self.text, at, f"unexpected token: '{text}'")
+        shown = "(" if kind == "texts" else text
+        return pointed(self.text, at, f"unexpected token: '{shown}'")
 
     def word(self, *words: str) -> str | None:
         kind, text, _ = self.peek()
@@ -278,6 +284,9 @@ class _Reader:
         return Compare(path, "!=" if op == "<>" else op, value, kind, at)
 
     def _list(self, path: str, op: str, at: int) -> Compare:
+        if self.peek()[0] == "texts":
+            texts = _TEXT.findall(self.take()[1])
+            return Compare(path, op, tuple((text, "string") for text in texts), "list", at)
         if not self.mark("("):
             raise self.wrong()
         if self.peek()[0] == "name" and self.peek()[1].upper() == "SELECT":
