@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final, Self
 
@@ -44,6 +44,8 @@ from crm_bridge_salesforce.wire import SalesforceSettings, Wire
 from crm_bridge_salesforce.writing import Writer, settable
 
 _MARKING: Final = (Operation.VOID, Operation.ARCHIVE)
+_FORESEEN: Final = 4
+"""Kinds that are described with the first question who we are, of those that were named by then."""
 _TELLING: Final = frozenset(
     ["string", "email", "phone", "url", "picklist", "textarea", "reference"]
 )
@@ -68,6 +70,7 @@ class SalesforceAdapter(Adapter):
         self._checks = Checks(self._reader, self._wire)
         self._tally = Tally(self._reader)
         self._schema = self._reader.schema
+        self._named: set[str] = set()
 
     @classmethod
     def connect(cls, crm: str, settings: SalesforceSettings, gate: Gate) -> Self:
@@ -148,7 +151,9 @@ class SalesforceAdapter(Adapter):
 
     def spell_kind(self, kind: str) -> str:
         """An API name as it is; an alias is resolved."""
-        return ids.spell_kind(super().spell_kind(kind))
+        name = ids.spell_kind(super().spell_kind(kind))
+        self._named.add(name)
+        return name
 
     def spell_id(self, kind: str, id: str) -> str:
         """With 18 characters, its checksum and its kind held."""
@@ -314,7 +319,14 @@ class SalesforceAdapter(Adapter):
     def whoami(self) -> Account:
         """The org by its own record, the user by the login's."""
         query = "SELECT Id, Name, IsSandbox, OrganizationType FROM Organization"
-        told = self._reader.ask(lambda client: client.query(query))
+        asked: list[Callable[[], Any]] = [
+            partial(self._reader.ask, lambda client: client.query(query))
+        ]
+        self._ready()
+        if not self._checks.told:
+            # A new connection is asked for these next, and none of them needs the others.
+            asked += [self._checks.rights, *self._schema.soon(sorted(self._named)[:_FORESEEN])]
+        told = together(self._gate, asked)[0]
         now, quota = self._wire.now, self._wire.quota
         rows = told.get("records") if isinstance(told, dict) else None
         if not rows or not isinstance(rows[0].get("Id"), str):

@@ -59,6 +59,11 @@ class Checks:
         self._weighing = threading.Lock()
         self.user = ""
 
+    @property
+    def told(self) -> bool:
+        """Whether the user's rights are known."""
+        return self._rights is not None
+
     def rights(self) -> Mapping[str, bool]:
         """The user's own rights, as far as the account tells them; asked once.
 

@@ -6,12 +6,13 @@ A description is asked for once in an adapter's life; it is no record.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from crm_bridge.kit import CascadeRule, Rejected, Unreachable
+from crm_bridge.kit import AdapterError, CascadeRule, Rejected, Unreachable
 from crm_bridge_salesforce.profile import LASTING, NOT_ASKED, NOT_ASKED_ENDINGS, rule
 
 COMPOUND: Final = frozenset(["address", "location"])
@@ -138,6 +139,20 @@ class Schema:
             for name, one in zip(some, told, strict=True):
                 if isinstance(one, dict) and one.get("name") == name:
                     self._kinds[name] = _kind(one)
+
+    def soon(self, names: Sequence[str]) -> list[Callable[[], Any]]:
+        """The calls by which kinds that will be asked for become known; why one cannot is told then."""
+
+        def known(call: Callable[[], Any]) -> None:
+            with contextlib.suppress(AdapterError):
+                call()
+
+        calls: list[Callable[[], Any]] = [
+            partial(self.kind, name) for name in names if name not in self._kinds
+        ]
+        if calls and self._all is None:
+            calls.append(self.all)
+        return [partial(known, call) for call in calls]
 
     def all(self) -> Mapping[str, Mapping[str, Any]]:
         """Every kind of the account, by name, with its flags alone."""

@@ -45,9 +45,14 @@ def quoted(text: str) -> str:
     return f"'{text.translate(_ESCAPES)}'"
 
 
+def listed(ids: Sequence[str]) -> str:
+    """`('...', ...)`: ids as a list, which may stand in several queries."""
+    return f"({','.join(map(quoted, ids))})"
+
+
 def ids_in(name: str, ids: Sequence[str]) -> str:
     """`name IN ('...', ...)`."""
-    return f"{name} IN ({','.join(map(quoted, ids))})"
+    return f"{name} IN {listed(ids)}"
 
 
 def literal(kind_of: str, value: Any) -> str:
