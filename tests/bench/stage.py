@@ -71,9 +71,26 @@ class Stage:
 
 @contextmanager
 def stage(
-    vendor: str, folder: Path, *, records: int, latency: float, limits: bool, seed: int = 7
+    vendor: str,
+    folder: Path,
+    *,
+    records: int,
+    latency: float,
+    limits: bool,
+    seed: int = 7,
+    settings: str = "",
 ) -> Iterator[Stage]:
-    """Run a simulator until the block ends."""
+    """Run a simulator until the block ends.
+
+    Args:
+        vendor: Whose.
+        folder: Where its settings and all that is kept lie.
+        records: How many of the main kind.
+        latency: Seconds a call.
+        limits: Whether the vendor's limits are on.
+        seed: What the records are made from.
+        settings: A line for the settings of the account, beside those that the simulator writes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "crm_bridge.toml"
     words = [
@@ -104,6 +121,12 @@ def stage(
                 break
             if told["type"] == "simulator" and not crm:
                 crm, url = told["crm"], told["url"]
+        if settings:
+            head = f"[crms.{crm}]\n"
+            text = config.read_text()
+            if head not in text:
+                raise ValueError(f"{config} has no line {head.strip()}")
+            config.write_text(text.replace(head, f"{head}{settings}\n"))
         yield Stage(vendor, crm, url, config)
     finally:
         process.send_signal(signal.SIGTERM)
