@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -54,6 +55,21 @@ class NotSent(BridgeError):
     def __init__(self, summary: str, why: str) -> None:
         super().__init__(summary)
         self.why = why
+
+
+@dataclass(slots=True, eq=False)
+class Counted:
+    """Calls that one piece of work made, in whichever lanes; see `Guard.counting`.
+
+    Attributes:
+        calls: How many, without those that are made once a connection.
+    """
+
+    guard: Guard
+    calls: int = 0
+
+
+_COUNTING: ContextVar[tuple[Counted, ...]] = ContextVar("counting", default=())
 
 
 @dataclass(slots=True)
@@ -229,7 +245,6 @@ class Guard:
         self.clock, self.sleep = clock, sleep
         self.calls = 0
         self.writes = 0
-        self.once = 0
         self.halted: str | None = None
         self.renew: Callable[[], None] | None = None
         self.prove: Callable[[], None] | None = None
@@ -333,8 +348,7 @@ class Guard:
 
     def made_once(self, calls: int = 1) -> None:
         """An adapter says that so many of its calls are made once a connection, such as metadata."""
-        with self._lock:
-            self.once += calls
+        self._count(-calls)
 
     def served_at_once(self, who: str, calls: int) -> None:
         """An adapter says how many calls the vendor serves at one time; see `adapter.served_at_once`."""
@@ -347,10 +361,24 @@ class Guard:
 
     # --- what the bridge calls ---------------------------------------------------------------------
 
-    @property
-    def repeated(self) -> int:
-        """Calls so far without those that are made once: what the same reads would take again."""
-        return self.calls - self.once
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[Counted]:
+        """Count the calls of what is done meanwhile, in this thread and in lanes on its behalf.
+
+        Those that are made once a connection are left out: what the same would take again.
+        """
+        counted = Counted(self)
+        before = _COUNTING.set((*_COUNTING.get(), counted))
+        try:
+            yield counted
+        finally:
+            _COUNTING.reset(before)
+
+    def _count(self, calls: int) -> None:
+        with self._lock:
+            for counted in _COUNTING.get():
+                if counted.guard is self:
+                    counted.calls += calls
 
     @contextlib.contextmanager
     def permitted(self, permit: Permit) -> Iterator[Permit]:
@@ -478,6 +506,7 @@ class Guard:
                 last_look()
             with self._lock:
                 self.calls += 1
+                self._count(1)
             left = self.clock()
             try:
                 result = call()

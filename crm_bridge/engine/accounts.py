@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from crm_bridge.adapter import Account, Adapter, Settings
-from crm_bridge.engine.lanes import Lanes
+from crm_bridge.engine.lanes import Begun, Lanes, batched
 from crm_bridge.engine.plan import same, undo_of, way_back
 from crm_bridge.errors import BridgeError, SettingsError, Unreachable
 from crm_bridge.guard import Guard
@@ -70,20 +70,30 @@ class Connected:
         return self._batches(refs, self.profile.child_batch or self.profile.read_batch)
 
     def _batches(self, refs: Iterable[RecordRef], size: int) -> Iterator[Batch]:
-        from crm_bridge.engine.lanes import batched
-
         for part in batched(refs, size):
             yield Batch(self.crm, part[0].kind, None, part)
 
-    def read(self, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
+    def begin_read(self, refs: Iterable[RecordRef]) -> Begun[Batch, dict[RecordRef, Record]]:
+        """Have records of one kind read whole, in lanes; each answer is held against what was asked."""
+        return self.lanes.begin(self.read_one, self.batches(refs))
+
+    def read(
+        self,
+        refs: Sequence[RecordRef],
+        begun: Begun[Batch, dict[RecordRef, Record]] | None = None,
+    ) -> dict[RecordRef, Record]:
         """Read records of one kind whole, in lanes; each answer is held against what was asked.
+
+        Args:
+            refs: Them.
+            begun: Their `begin_read`, where that has been done.
 
         Raises:
             BridgeError: The first that any call raised.
         """
         found: dict[RecordRef, Record] = {}
         trouble: BaseException | None = None
-        for batch, result in self.lanes.each(self.read_one, self.batches(refs)):
+        for batch, result in (begun or self.begin_read(refs)).each():
             if isinstance(result, BaseException):
                 trouble = trouble or result
             else:
@@ -93,7 +103,11 @@ class Connected:
             raise contained(trouble, self.crm)
         return found
 
-    def read_surely(self, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
+    def read_surely(
+        self,
+        refs: Sequence[RecordRef],
+        begun: Begun[Batch, dict[RecordRef, Record]] | None = None,
+    ) -> dict[RecordRef, Record]:
         """As `read`; that there is no trace of a record is believed when it is seen twice.
 
         An empty answer names nobody: it may be the answer to another request.
@@ -101,7 +115,7 @@ class Connected:
         Raises:
             BridgeError: The first that any call raised.
         """
-        found = self.read(refs)
+        found = self.read(refs, begun)
         missing = [r.ref for r in found.values() if r.state is State.GONE and not r.evidence]
         if missing := [ref for ref in missing if not found[ref].unreadable]:
             found.update(self.read(missing))

@@ -12,7 +12,15 @@ from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.anew import Anew
 from crm_bridge.engine.history import History
 from crm_bridge.engine.inspect import TAKEN_ALONG
-from crm_bridge.engine.restore import Comparison, Renames, compare, read_each, there
+from crm_bridge.engine.restore import (
+    Comparison,
+    Reading,
+    Renames,
+    begin_each,
+    compare,
+    read_each,
+    there,
+)
 from crm_bridge.engine.send import Street
 from crm_bridge.engine.verify import Renamed
 from crm_bridge.engine.work import Item, Phase, went_through, with_problem
@@ -37,6 +45,7 @@ class Aftermath:
         self._street, self._plan, self._history = street, plan, history
         self._renames = renames
         self._connected: Connected = street.connected
+        self._reading: Reading | None = None
 
     def conclude(
         self, phases: Sequence[Phase], items: Sequence[Item], now: datetime | None = None
@@ -60,10 +69,26 @@ class Aftermath:
 
     # --- what went along ---------------------------------------------------------------------------
 
+    def look_along(self, items: Sequence[Item]) -> None:
+        """Have it read, while items are read back, whether what was to follow them did."""
+        if self._reading is None and self._plan.operation is not Operation.RESTORE:
+            told = [i for i in items if i.answer and i.answer.verdict is Verdict.DONE]
+            self._reading = begin_each(self._connected, _to_follow(told))
+
     def _went_along(self, items: Sequence[Item]) -> None:
         """Children were announced to follow: each is read back, and a difference is its parent's."""
-        found = self._read(
-            [s.record.ref for i in items for s in i.followers if s.effect == Effect.FOLLOWS]
+        reading, self._reading = self._reading, None
+        found = read_each(self._connected, (), reading) if reading is not None else {}
+        kept = {s.record.ref: s for i in items for s in i.followers if s.effect == Effect.FOLLOWS}
+        # What was not seen to have gone may only have been looked at too soon.
+        found.update(
+            self._read(
+                [
+                    ref
+                    for ref, snapshot in kept.items()
+                    if ref not in found or self._as_before(snapshot, found[ref])
+                ]
+            )
         )
         for item in items:
             stayed = [
@@ -336,6 +361,11 @@ class Aftermath:
 
     def _read(self, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
         return read_each(self._connected, refs)
+
+
+def _to_follow(items: Sequence[Item]) -> list[RecordRef]:
+    """What was announced to go along with these for sure."""
+    return [s.record.ref for i in items for s in i.followers if s.effect == Effect.FOLLOWS]
 
 
 _COMPARED = frozenset({"lost", "followers_differ", "differs", "set_by_vendor"})

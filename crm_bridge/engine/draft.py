@@ -23,7 +23,7 @@ from crm_bridge.engine.history import History
 from crm_bridge.engine.holds import Bars, along, bars_of
 from crm_bridge.engine.impact import LISTED, TouchBook, Weight
 from crm_bridge.engine.inspect import TAKEN_ALONG, followers
-from crm_bridge.engine.lanes import HELD, batched
+from crm_bridge.engine.lanes import HELD, Begun, batched
 from crm_bridge.engine.parents import missing_parents
 from crm_bridge.engine.plan import (
     Known,
@@ -156,10 +156,10 @@ class _Draft:
 
     def read(self, connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
         """Read records of one kind, and count what that took."""
-        before = connected.guard.repeated
-        found = connected.read_surely(refs)
+        with connected.guard.counting() as counted:
+            found = connected.read_surely(refs)
         key, profile = (connected.crm, refs[0].kind), connected.profile
-        made, (calls, records) = connected.guard.repeated - before, self.looked.get(key, (0, 0))
+        made, (calls, records) = counted.calls, self.looked.get(key, (0, 0))
         if profile.read_calls > 1:
             # The first read of a kind asks for the kind itself as well, and a plan may read smaller
             # parts; the run does neither.
@@ -288,18 +288,22 @@ def make_plan(
         )
     draft.book.selected = selection.__contains__
     draft.book.listing = len(selection) <= LISTED
-    for crm in selection.crms:
-        connected = accounts.connected(crm)
-        draft.bars[crm] = bars_of(draft.history().journal, connected)
-        draft.ways[crm] = cache(partial(way, connected.profile, wish.operation))
-        draft.kinds[crm] = tuple(selection.of(crm))
-        if _beyond_today(draft, connected, selection.of(crm)):
-            continue
-        # What stays by itself keeps its parents, so it is looked at before them.
-        for kind in _children_first(connected, draft.kinds[crm]):
-            for part in batched(selection.of(crm)[kind], _stretch(connected)):
-                _inspect(draft, connected, part)
-        draft.book.finish(connected)
+    try:
+        for crm in selection.crms:
+            connected = accounts.connected(crm)
+            draft.bars[crm] = bars_of(draft.history().journal, connected)
+            draft.ways[crm] = cache(partial(way, connected.profile, wish.operation))
+            draft.kinds[crm] = tuple(selection.of(crm))
+            if _beyond_today(draft, connected, selection.of(crm)):
+                continue
+            # What stays by itself keeps its parents, so it is looked at before them.
+            for kind in _children_first(connected, draft.kinds[crm]):
+                for part in batched(selection.of(crm)[kind], _stretch(connected)):
+                    _inspect(draft, connected, part)
+            draft.book.finish(connected)
+    except BaseException:
+        draft.book.drop()
+        raise
     _loosened(draft)
     return _finish(draft, selection.crms, review)
 
@@ -426,19 +430,35 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
     ]
     known = _known(draft, connected, hidden)
     records = [found[ref] for ref in refs]
-    settled = _prechecked(draft, connected, operation, records)
+    checking = _begin_precheck(connected, operation, records)
+    # While the lanes ask: what needs nothing but the records themselves.
+    staying: list[tuple[Record, Outcome]] = []
     going: dict[tuple[Capability, ...], list[tuple[Record, Way]]] = {}
     for record in records:
         verdict = _judged(draft, connected, record, known.get(record.ref.id))
         if isinstance(verdict, Outcome):
-            # What is gone by a merge was not deleted before: its adapter knows better.
-            if verdict.verdict is Verdict.FAILED or (
-                record.state is State.GONE and verdict.verdict is Verdict.ALREADY
-            ):
-                verdict = settled.get(record.ref, verdict)
-            draft.settle(connected, verdict)
+            staying.append((record, verdict))
         else:
             going.setdefault(verdict.rows, []).append((record, verdict))
+    reaching = {
+        rows: draft.book.begin_reach(
+            connected, {row.operation for row in rows}, [record.ref for record, _ in some]
+        )
+        for rows, some in going.items()
+    }
+    prints = {
+        record.ref: record.fingerprint(profile.vendor_set)
+        for some in going.values()
+        for record, _ in some
+    }
+    settled = _prechecked(draft, connected, records, checking)
+    for record, verdict in staying:
+        # What is gone by a merge was not deleted before: its adapter knows better.
+        if verdict.verdict is Verdict.FAILED or (
+            record.state is State.GONE and verdict.verdict is Verdict.ALREADY
+        ):
+            verdict = settled.get(record.ref, verdict)
+        draft.settle(connected, verdict)
     for rows, some in going.items():
         operations = {row.operation for row in rows}
         blockers = draft.book.blockers(connected, operations, [r.ref for r, _ in some])
@@ -457,11 +477,10 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
                 draft.settle(connected, outcome)
                 continue
             ties = () if lookups is None else ties_of(record, *lookups)
-            print_ = record.fingerprint(profile.vendor_set)
-            draft.go(chosen, Target(ref, print_, chosen.evidence, ties=ties))
+            draft.go(chosen, Target(ref, prints[ref], chosen.evidence, ties=ties))
             draft.weight.add(record, profile.measures)
             gone.append(ref)
-        draft.book.reach(connected, operations, gone)
+        draft.book.reach(connected, operations, gone, reaching[rows])
         if lasting(rows[-1], profile, refs[0].kind):
             _orphans(draft, connected, [record for record, _ in some if record.ref in set(gone)])
 
@@ -571,18 +590,26 @@ def _known(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> Ma
     return draft.history().known(connected.account.org, refs[0].kind, [ref.id for ref in refs])
 
 
+Checking = Begun[tuple[Record, ...], list[Finding | Outcome]]
+
+
+def _begin_precheck(
+    connected: Connected, operation: Operation, records: Sequence[Record]
+) -> Checking:
+    """Have the adapter asked what stands in the way of these."""
+    parts = batched(records, max(1, connected.profile.read_batch))
+    return connected.lanes.begin(
+        lambda part: list(connected.adapter.precheck(operation, part)), parts
+    )
+
+
 def _prechecked(
-    draft: _Draft, connected: Connected, operation: Operation, records: Sequence[Record]
+    draft: _Draft, connected: Connected, records: Sequence[Record], checking: Checking
 ) -> dict[RecordRef, Outcome]:
     """What the adapter knows to stand in the way, record by record; findings go to the plan."""
     asked = {record.ref for record in records}
     settled: dict[RecordRef, Outcome] = {}
-    parts = list(batched(records, max(1, connected.profile.read_batch)))
-    order = {id(part): number for number, part in enumerate(parts)}
-    told = connected.lanes.each(
-        lambda part: list(connected.adapter.precheck(operation, part)), parts
-    )
-    for _, found in sorted(told, key=lambda done: order[id(done[0])]):
+    for _, found in checking.in_order():
         if isinstance(found, BaseException):
             raise contained(found, connected.crm)
         for one in found:
@@ -634,7 +661,8 @@ def _inspect_restore(draft: _Draft, connected: Connected, sources: Sequence[Sour
         for ref, one in taken.items()
     }
     going = [before for before in befores if _may_go(verdicts[before.ref])]
-    settled = _prechecked(draft, connected, Operation.RESTORE, going)
+    checking = _begin_precheck(connected, Operation.RESTORE, going)
+    settled = _prechecked(draft, connected, going, checking)
     back = [before for before in going if not _is_remake(verdicts[before.ref])]
     # What is read back may take more than a list of it.
     draft.dearer[connected.crm] = draft.dearer.get(connected.crm, 0) + dearer(connected, back)

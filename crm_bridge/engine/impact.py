@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any, Final
 
 from crm_bridge.adapter import Adapter
 from crm_bridge.engine.accounts import Connected, contained
-from crm_bridge.engine.inspect import TAKEN_ALONG, Parents, followers, rules_for
-from crm_bridge.engine.lanes import HELD, batched
+from crm_bridge.engine.inspect import (
+    TAKEN_ALONG,
+    Parents,
+    Reach,
+    begin_followers,
+    followers,
+    rules_for,
+)
+from crm_bridge.engine.lanes import HELD, Begun, batched
 from crm_bridge.engine.plan import same
 from crm_bridge.engine.select import mark_of
 from crm_bridge.engine.spool import Spool
+from crm_bridge.guard import Counted
 from crm_bridge.model.abilities import CascadeRule, Effect, Measure, Operation
-from crm_bridge.model.plans import Batch, Largest, Lazy, Sum, Touch
+from crm_bridge.model.plans import Largest, Lazy, Sum, Touch
 from crm_bridge.model.records import Record, RecordRef, is_empty
 
 LARGEST: Final = 3
@@ -99,6 +108,49 @@ class _Row:
     later: list[tuple[RecordRef, str]] = field(default_factory=list)
 
 
+_Key = tuple[str, frozenset[Operation], int, str]
+"""Crm, what is done to the targets, how deep the parents lie, and their kind."""
+
+_Found = list[Record] | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaching:
+    """What hangs right on some records, which is being asked, and the calls that it takes."""
+
+    begun: Begun[Reach, list[Record]]
+    counted: Counted
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """Targets, the first of their kind, about which it was asked ahead what detaches from them."""
+
+    parents: int = 0
+    begun: list[Begun[Reach, _Found]] = field(default_factory=list)
+
+
+def _told(connected: Connected, begun: Begun[Reach, _Found]) -> Iterator[tuple[Reach, _Found]]:
+    """What was found for each, in order; raises what any of them met."""
+    for one, found in begun.in_order():
+        if isinstance(found, BaseException):
+            raise contained(found, connected.crm)
+        yield one, found
+
+
+def _others_of(
+    connected: Connected, operations: Collection[Operation], depth: int, refs: Sequence[RecordRef]
+) -> list[Reach]:
+    """What is to be asked about records of one kind, apart from what goes along with them."""
+    rules = [
+        rule
+        for rule in rules_for(connected, refs[0].kind, operations)
+        # What blocks the targets themselves is looked for before.
+        if rule.effect not in TAKEN_ALONG and (depth > 1 or rule.effect is not Effect.BLOCKS)
+    ]
+    return [(batch, rule) for rule in rules for batch in connected.parents(refs)]
+
+
 def _spool(crm: str) -> Spool[RecordRef]:
     return Spool(lambda ref: [ref.kind, ref.id], lambda row: RecordRef(crm, *row))
 
@@ -124,31 +176,81 @@ class TouchBook:
     loosened: set[RecordRef] = field(default_factory=set)
     _counted: set[int] = field(default_factory=set)
     _rows: dict[tuple[str, CascadeRule], _Row] = field(default_factory=dict)
-    _parents: dict[tuple[str, frozenset[Operation], int, str], Spool[RecordRef]] = field(
-        default_factory=dict
-    )
+    _parents: dict[_Key, Spool[RecordRef]] = field(default_factory=dict)
+    _ahead: dict[_Key, _Ahead] = field(default_factory=dict)
+
+    def begin_reach(
+        self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
+    ) -> Reaching | None:
+        """Have it asked what hangs right on these, most of which will go; for `reach`.
+
+        None for few records, which gain nothing by it, and of which all may yet turn out to stay.
+        """
+        if len(refs) <= connected.profile.read_batch:
+            return None
+        with connected.guard.counting() as counted:
+            return Reaching(begin_followers(connected, operations, refs), counted)
 
     def reach(
-        self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
+        self,
+        connected: Connected,
+        operations: Collection[Operation],
+        refs: Sequence[RecordRef],
+        reaching: Reaching | None = None,
     ) -> None:
         """Add what follows these records of one kind, to any depth.
+
+        Args:
+            connected: The account.
+            operations: What is done to them.
+            refs: Those that go.
+            reaching: `begin_reach` of these and others.
 
         Raises:
             BridgeError: A call went wrong.
         """
         if not refs:
+            if reaching is not None:
+                reaching.begun.drop()
             return
         measures, crm = connected.profile.measures, connected.crm
         key = (crm, frozenset(operations))
         for ref in refs:
             self._parent(*key, 1, ref)
-        before = connected.guard.repeated
-        for one in followers(connected, operations, refs, self._left_out):
-            row = self._row(crm, one.rule, one.depth)
-            self._add(row, one.record.ref, one.parent.id)
-            row.weight.add(one.record, measures)
-            self._parent(*key, one.depth + 1, one.record.ref)
-        self.calls[crm] = self.calls.get(crm, 0) + connected.guard.repeated - before
+        if reaching is None:
+            with connected.guard.counting() as counted:
+                reaching = Reaching(begin_followers(connected, operations, refs), counted)
+        # What is asked at the end needs nothing of this, and fills lanes that wait for a slow answer.
+        self._begin_others(connected, operations, refs)
+        with connected.guard.counting() as deeper:
+            for one in followers(connected, operations, refs, self._left_out, begun=reaching.begun):
+                row = self._row(crm, one.rule, one.depth)
+                self._add(row, one.record.ref, one.parent.id)
+                row.weight.add(one.record, measures)
+                self._parent(*key, one.depth + 1, one.record.ref)
+        made = reaching.counted.calls + deeper.calls
+        self.calls[crm] = self.calls.get(crm, 0) + made
+
+    def _begin_others(
+        self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
+    ) -> None:
+        """Have it asked already what detaches from these targets, where few enough are held."""
+        key = (connected.crm, frozenset(operations), 1, refs[0].kind)
+        ahead = self._ahead.setdefault(key, _Ahead())
+        # Whoever was not asked about is asked about at the end, from the first of them on.
+        if ahead.parents != len(self._parents[key]) - len(refs):
+            return
+        if sum(one.parents for one in self._ahead.values()) + len(refs) > _AT_ONCE:
+            return
+        ahead.parents += len(refs)
+        if work := _others_of(connected, operations, 1, refs):
+            ahead.begun.append(self._begin(connected, work))
+
+    def drop(self) -> None:
+        """Ask no more: nobody wants the plan."""
+        for ahead in self._ahead.values():
+            for begun in ahead.begun:
+                begun.drop()
 
     def blockers(
         self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
@@ -165,9 +267,9 @@ class TouchBook:
             for rule in (rules_for(connected, refs[0].kind, operations) if refs else ())
             if rule.effect is Effect.BLOCKS
         ]
-        work = [(rule, batch) for rule in blocking for batch in connected.parents(refs)]
+        work = [(batch, rule) for rule in blocking for batch in connected.parents(refs)]
         found: dict[str, RecordRef] = {}
-        for (rule, batch), children in self._asked(connected, work):
+        for (batch, rule), children in _told(connected, self._begin(connected, work)):
             row = self._row(connected.crm, rule, 1)
             if not isinstance(children, list):
                 row.count = _sum(row.count, children)
@@ -197,37 +299,36 @@ class TouchBook:
                     # What keeps one target may lose its tie to another one, which goes.
                     self._counted.discard(mark_of(ref))
                     blocking.add(mark_of(ref))
-        waiting: dict[int, list[tuple[CascadeRule, Batch]]] = {}
+        waiting: list[tuple[int, Reach]] = []
         held = 0
-        for (name, operations, depth, kind), refs in sorted(
-            self._parents.items(), key=lambda item: (item[0][2], item[0][3])
-        ):
-            rules = [
-                rule
-                for rule in (rules_for(connected, kind, operations) if name == crm else ())
-                # What blocks the targets themselves was looked for before.
-                if rule.effect not in TAKEN_ALONG
-                and (depth > 1 or rule.effect is not Effect.BLOCKS)
-            ]
-            for some in batched(refs, _AT_ONCE) if rules else ():
-                work = [(rule, batch) for rule in rules for batch in connected.parents(some)]
+        for key, refs in sorted(self._parents.items(), key=lambda item: (item[0][2], item[0][3])):
+            name, operations, depth, _ = key
+            if name != crm:
+                continue
+            ahead = self._ahead.get(key, _Ahead())
+            for begun in ahead.begun:
+                self._others(connected, [depth] * len(begun.items), begun)
+            for some in batched(islice(refs, ahead.parents, None), _AT_ONCE):
+                work = _others_of(connected, operations, depth, some)
                 # Few parents of many kinds are asked about at once; many of one kind by and by.
                 if waiting and held + len(some) > _AT_ONCE:
-                    self._others(connected, waiting)
-                    waiting, held = {}, 0
-                waiting.setdefault(depth, []).extend(work)
-                held += len(some)
-        self._others(connected, waiting)
+                    self._later(connected, waiting)
+                    waiting, held = [], 0
+                waiting += [(depth, one) for one in work]
+                held += len(some) if work else 0
+        self._later(connected, waiting)
+
+    def _later(self, connected: Connected, waiting: Sequence[tuple[int, Reach]]) -> None:
+        work = [one for _, one in waiting]
+        self._others(connected, [depth for depth, _ in waiting], self._begin(connected, work))
 
     def _others(
-        self, connected: Connected, waiting: Mapping[int, Sequence[tuple[CascadeRule, Batch]]]
+        self, connected: Connected, depths: Sequence[int], begun: Begun[Reach, _Found]
     ) -> None:
         """What detaches or blocks, by how deep its parents lie: listed, or only counted."""
-        work = [one for some in waiting.values() for one in some]
-        depths = {id(one): depth for depth, some in waiting.items() for one in some}
-        for one, found in self._asked(connected, work):
-            rule, batch = one
-            row = self._row(connected.crm, rule, depths[id(one)])
+        for depth, (one, found) in zip(depths, _told(connected, begun), strict=True):
+            batch, rule = one
+            row = self._row(connected.crm, rule, depth)
             if isinstance(found, list):
                 parents = Parents(batch)
                 for child in found:
@@ -239,28 +340,20 @@ class TouchBook:
             else:
                 row.count = _sum(row.count, found)
 
-    def _asked(
-        self, connected: Connected, work: Sequence[tuple[CascadeRule, Batch]]
-    ) -> Iterator[tuple[tuple[CascadeRule, Batch], list[Record] | int | None]]:
-        """The children of each batch by each rule, or their number where there is no list, in order."""
+    def _begin(self, connected: Connected, work: Sequence[Reach]) -> Begun[Reach, _Found]:
+        """Ask for the children of each batch by each rule, or their number where there is no list."""
         adapter = connected.adapter
         lists = self.listing and type(adapter).children is not Adapter.children
 
-        def look(one: tuple[CascadeRule, Batch]) -> list[Record] | int | None:
-            rule, batch = one
+        def look(one: Reach) -> _Found:
+            batch, rule = one
             found = list(adapter.children(batch, rule)) if lists else []
             # Where nobody says what happens, an empty list may only mean that nobody can look.
             if lists and (found or rule.effect is not Effect.MAY_BLOCK):
                 return found
             return adapter.count(batch, rule)
 
-        order = {id(one): number for number, one in enumerate(work)}
-        for one, found in sorted(
-            connected.lanes.each(look, work), key=lambda done: order[id(done[0])]
-        ):
-            if isinstance(found, BaseException):
-                raise contained(found, connected.crm)
-            yield one, found
+        return connected.lanes.begin(look, work)
 
     def _parent(
         self, crm: str, operations: frozenset[Operation], depth: int, ref: RecordRef

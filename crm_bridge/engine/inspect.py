@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from crm_bridge.engine.accounts import Connected, contained
+from crm_bridge.engine.lanes import Begun
 from crm_bridge.engine.plan import same
 from crm_bridge.model.abilities import CascadeRule, Effect, Operation
 from crm_bridge.model.plans import Batch
@@ -51,12 +52,34 @@ def rules_for(
     ]
 
 
+Reach = tuple[Batch, CascadeRule]
+"""A batch of parents, and a relation by which their children are asked for."""
+
+
+def begin_followers(
+    connected: Connected, operations: Collection[Operation], parents: Sequence[RecordRef]
+) -> Begun[Reach, list[Record]]:
+    """Have it asked what hangs right on these records and goes along; for `followers`."""
+    by_kind: dict[str, list[RecordRef]] = {}
+    for ref in parents:
+        by_kind.setdefault(ref.kind, []).append(ref)
+    work = [
+        (batch, rule)
+        for kind, refs in by_kind.items()
+        for rule in rules_for(connected, kind, operations)
+        if rule.effect in TAKEN_ALONG
+        for batch in connected.parents(refs)
+    ]
+    return connected.lanes.begin(lambda w: list(connected.adapter.children(*w)), work)
+
+
 def followers(
     connected: Connected,
     operations: Collection[Operation],
     parents: Sequence[RecordRef],
     left_out: Callable[[RecordRef], bool] = lambda ref: False,
     aside: Callable[[Record, RecordRef], None] = lambda record, root: None,
+    begun: Begun[Reach, list[Record]] | None = None,
 ) -> Iterator[Follower]:
     """Everything that goes along with these records of one kind, each once, to any depth.
 
@@ -66,6 +89,7 @@ def followers(
         parents: Records of one kind.
         left_out: Tells refs that are not to be followed, since they are targets themselves.
         aside: Is told each of those, and the target that it hangs on.
+        begun: What hangs right on them, where it has been asked already, of them and maybe of others.
 
     Raises:
         BridgeError: A call went wrong.
@@ -74,37 +98,25 @@ def followers(
     sure = set(parents)
     level = {ref: ref for ref in parents}
     for depth in range(1, MAX_DEPTH + 1):
-        by_kind: dict[str, list[RecordRef]] = {}
-        for ref in level:
-            by_kind.setdefault(ref.kind, []).append(ref)
-        work = [
-            (batch, rule)
-            for kind, refs in by_kind.items()
-            for rule in rules_for(connected, kind, operations)
-            if rule.effect in TAKEN_ALONG
-            for batch in connected.parents(refs)
-        ]
+        given = begun if depth == 1 else None
+        asking = given or begin_followers(connected, operations, list(level))
         below: dict[RecordRef, RecordRef] = {}
-        # Sorted, so that the first relation that reaches a record is the same one every time.
-        order = {id(one): number for number, one in enumerate(work)}
-        results = sorted(
-            connected.lanes.each(lambda w: list(connected.adapter.children(*w)), work),
-            key=lambda done: order[id(done[0])],
-        )
-        for (batch, rule), children in results:
+        # In order, so that the first relation that reaches a record is the same one every time.
+        for (batch, rule), children in asking.in_order():
             if isinstance(children, BaseException):
                 raise contained(children, connected.crm)
-            theirs = Parents(batch)
+            theirs = Parents(batch, None if given is None else level)
             for child in children:
                 if child.ref in seen or child.ref in level:
                     continue
+                parent = theirs.of(child, rule)
+                if parent not in level:
+                    continue
+                root = level[parent]
                 if left_out(child.ref):
-                    above = theirs.of(child, rule)
-                    aside(child, level.get(above, above))
+                    aside(child, root)
                     continue
                 seen.add(child.ref)
-                parent = theirs.of(child, rule)
-                root = level.get(parent, parent)
                 below[child.ref] = root
                 if rule.effect is Effect.FOLLOWS and parent in sure:
                     sure.add(child.ref)
@@ -132,22 +144,32 @@ class Parents:
 
     Args:
         batch: The records whose children were asked for.
+        wanted: Those of them that are wanted first; None for all.
     """
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, wanted: Container[RecordRef] | None = None) -> None:
         self._by_id = {ref.id: ref for ref in batch}
-        self._refs = batch.refs
+        self._refs, self._wanted = batch.refs, wanted
 
     def of(self, child: Record, rule: CascadeRule) -> RecordRef:
         """Which of them a child hangs on, by the field or the link that the rule names."""
+        found: RecordRef | None = None
+        for ref in self._named(child, rule):
+            if self._wanted is None or ref in self._wanted:
+                return ref
+            found = found or ref
+        if found is None and self._wanted is not None:
+            found = next((ref for ref in self._refs if ref in self._wanted), None)
+        return found or self._refs[0]
+
+    def _named(self, child: Record, rule: CascadeRule) -> Iterator[RecordRef]:
         for value in flat(child.fields.get(rule.via)):
             if isinstance(value, str) and value in self._by_id:
-                return self._by_id[value]
+                yield self._by_id[value]
         for link in child.links:
             # By the whole address: ids are unique within a kind only.
             if self._by_id.get(link.other.id) == link.other:
-                return link.other
-        return self._refs[0]
+                yield link.other
 
 
 def flat(value: Any) -> Iterator[Any]:

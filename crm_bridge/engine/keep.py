@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from crm_bridge.engine.accounts import Connected, tells_twins, twin_of
 from crm_bridge.engine.ahead import Seen
 from crm_bridge.engine.hidden import incomplete
 from crm_bridge.engine.holds import Bars, along
-from crm_bridge.engine.inspect import followers
+from crm_bridge.engine.inspect import Reach, begin_followers, followers
+from crm_bridge.engine.lanes import Begun
 from crm_bridge.engine.ties import as_planned, mended
 from crm_bridge.engine.verify import done_and_undone, written_since
 from crm_bridge.engine.work import Item, Phase
@@ -56,39 +58,63 @@ def keep(
         BridgeError: The records could not be read.
     """
     refs = [item.ref for item in items]
-    now = connected.read_surely(refs) if seen is None else seen.records
-    made = _made_before(items, connected, phases, journal)
-    kept_before = journal.snapshots(run, [ref for ref in refs if ref in tried]) if tried else {}
     restoring = plan.operation is Operation.RESTORE
-    for item in items:
-        item.before = now[item.ref]
-        item.whole = _whole(item, item.before, connected, journal, run)
-        item.outcome = _judge(item, item.before, connected, phases, tried, taken, made, kept_before)
-        # What was sent before is settled as it is; a restore takes nothing away.
-        if item.outcome is None and item.ref not in tried and not restoring:
-            bar = bars.of(item.before)
-            item.outcome = skipped(item.ref, *bar) if bar is not None else None
-    _write_down(items, run, connected, journal, tried)
-    going = [item for item in items if item.outcome is None]
-    if not restoring:
-        _with_followers(going, connected, phases, announced, seen)
-        _barred(going, bars, tried)
-        _made_whole(going, journal, run)
-        _as_kept_before(going, connected, journal)
+    operations = {phase.row.operation for phase in phases}
+    # Most of them go on as planned, so what hangs on many is asked before they are judged.
+    many = len(refs) > connected.profile.read_batch
+    ahead = operations if many and seen is None and not (tried or restoring) else None
+    with _asked(connected, refs, seen, ahead) as (now, hanging):
+        made = _made_before(items, connected, phases, journal)
+        kept = journal.snapshots(run, [ref for ref in refs if ref in tried]) if tried else {}
+        for item in items:
+            item.before = now[item.ref]
+            item.whole = _whole(item, item.before, connected, journal, run)
+            item.outcome = _judge(item, item.before, connected, phases, tried, taken, made, kept)
+            # What was sent before is settled as it is; a restore takes nothing away.
+            if item.outcome is None and item.ref not in tried and not restoring:
+                bar = bars.of(item.before)
+                item.outcome = skipped(item.ref, *bar) if bar is not None else None
+        _write_down(items, run, connected, journal, tried)
+        going = [item for item in items if item.outcome is None]
+        if not restoring:
+            _with_followers(going, connected, operations, announced, seen, hanging)
+            _barred(going, bars, tried)
+            _made_whole(going, journal, run)
+            _as_kept_before(going, connected, journal)
     pages: dict[tuple[int, int], list[Snapshot]] = {}
     for item in going:
         if item.outcome is not None:
             continue
         assert item.before is not None
-        kept = pages.setdefault((item.step, item.page), [])
-        kept.append(Snapshot(item.whole or item.before))
+        page = pages.setdefault((item.step, item.page), [])
+        page.append(Snapshot(item.whole or item.before))
         if not restoring:
-            kept += item.followers
+            page += item.followers
     for step in sorted({step for step, _ in pages}):
         some = {page: kept for (one, page), kept in pages.items() if one == step}
         kinds = {shot.record.ref.kind for kept in some.values() for shot in kept}
         unseen = {} if restoring else incomplete(connected, kinds)
         journal.keep_pages(run, connected.account.org, step, some, unseen)
+
+
+@contextlib.contextmanager
+def _asked(
+    connected: Connected,
+    refs: Sequence[RecordRef],
+    seen: Seen | None,
+    ahead: Collection[Operation] | None,
+) -> Iterator[tuple[Mapping[RecordRef, Record], Begun[Reach, list[Record]] | None]]:
+    """The records as they are now, and what hangs on them, which is still being asked."""
+    if seen is not None:
+        yield seen.records, None
+        return
+    reading = connected.begin_read(refs)
+    hanging = begin_followers(connected, ahead, refs) if ahead is not None else None
+    try:
+        yield connected.read_surely(refs, reading), hanging
+    finally:
+        if hanging is not None:
+            hanging.drop()
 
 
 def _whole(
@@ -291,17 +317,17 @@ def _made(item: Item, connected: Connected, made: Mapping[str, RecordRef]) -> Ou
 def _with_followers(
     going: Sequence[Item],
     connected: Connected,
-    phases: Sequence[Phase],
+    operations: Collection[Operation],
     announced: Callable[[RecordRef], bool],
     seen: Seen | None,
+    hanging: Begun[Reach, list[Record]] | None,
 ) -> None:
     """Read the children that would follow, and leave out parents that gained one since the plan."""
     if not going:
         return
     by_ref = {item.ref: item for item in going}
     if seen is None:
-        operations = {phase.row.operation for phase in phases}
-        for follower in followers(connected, operations, list(by_ref)):
+        for follower in followers(connected, operations, list(by_ref), begun=hanging):
             item = by_ref.get(follower.root)
             if item is None:
                 raise BridgeError(f"{follower.record.ref} hangs on nothing that the plan names.")

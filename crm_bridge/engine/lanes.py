@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Final, Generic, TypeVar
 
 from crm_bridge.clock import steady
@@ -54,6 +55,86 @@ class Ask(Generic[T]):
             raise error
 
 
+class Begun(Generic[T, R]):
+    """Calls that lanes make as they are idle.
+
+    Args:
+        pool: The lanes.
+        live: Called whenever something came, or nothing did for `BEAT` seconds.
+        call: Called in a lane with an item; where there is an `answer`, with a function that sends an
+            `Ask` as well.
+        items: What to call it for.
+        answer: Handles an `Ask`, in the thread that takes the results.
+
+    Attributes:
+        items: What it is called for.
+    """
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        live: Callable[[], None],
+        call: Callable[..., R],
+        items: Iterable[T],
+        answer: Callable[[Ask[Any]], None] | None = None,
+    ) -> None:
+        self._live, self._answer = live, answer
+        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        # The list is bounded by the caller (a stretch); never a whole plan.
+        self.items: Sequence[T] = list(items)
+
+        def work(item: T) -> None:
+            try:
+                result: Any = call(item) if answer is None else call(item, self._done.put)
+            except BaseException as error:
+                # A plugin may raise anything, SystemExit included; it is contained here.
+                result = error
+            self._done.put((item, result))
+
+        # Each in the context of who began it, so that calls are counted as made for that.
+        self._futures = [pool.submit(copy_context().run, work, item) for item in self.items]
+
+    def each(self) -> Iterator[tuple[T, R | BaseException]]:
+        """(item, result or what was raised), as they come."""
+        for some in self.together():
+            yield from some
+
+    def in_order(self) -> list[tuple[T, R | BaseException]]:
+        """As `each`, once all are there, in the order of the items."""
+        found = {id(item): result for item, result in self.each()}
+        return [(item, found[id(item)]) for item in self.items]
+
+    def together(self) -> Iterator[list[tuple[T, R | BaseException]]]:
+        """As `each`, all that is there at once."""
+        left = len(self.items)
+        while left:
+            try:
+                got = self._done.get(timeout=BEAT)
+            except queue.Empty:
+                self._live()
+                continue
+            self._live()
+            came: list[tuple[T, R | BaseException]] = []
+            while True:
+                if isinstance(got, Ask):
+                    assert self._answer is not None
+                    self._answer(got)
+                else:
+                    came.append(got)
+                try:
+                    got = self._done.get_nowait()
+                except queue.Empty:
+                    break
+            left -= len(came)
+            if came:
+                yield came
+
+    def drop(self) -> None:
+        """Make none of the calls that no lane has begun; nobody takes the results."""
+        for future in self._futures:
+            future.cancel()
+
+
 class Lanes:
     """A pool of threads of one account; each enters its lane once.
 
@@ -79,15 +160,21 @@ class Lanes:
         self, call: Callable[[T], R], items: Iterable[T]
     ) -> Iterator[tuple[T, R | BaseException]]:
         """Make a call for each item; yields (item, result or what was raised), as they come."""
-        for some in self.serve(call, items, lambda ask: ask.granted()):
-            yield from some
+        return self.begin(call, items).each()
+
+    def begin(self, call: Callable[[T], R], items: Iterable[T]) -> Begun[T, R]:
+        """Have a call made for each item as lanes are idle; what comes of them is taken later.
+
+        What has been begun before is done first, so a phase may be begun before the one before it has
+        come to its end, wherever it needs nothing of it: no lane is idle while another one is slow.
+        """
+        return Begun(self._pool, self._live, call, items)
 
     def serve(
         self,
         call: Callable[..., R],
         items: Iterable[T],
         answer: Callable[[Ask[Any]], None],
-        asks: bool = False,
     ) -> Iterator[list[tuple[T, R | BaseException]]]:
         """As `each`, all that is there at once; lanes' questions are answered by `answer`, in this thread.
 
@@ -95,46 +182,11 @@ class Lanes:
         at a time, with a quick one several.
 
         Args:
-            call: Called in a lane with the item, and with a function that sends an `Ask` where `asks`.
+            call: Called in a lane with the item, and with a function that sends an `Ask`.
             items: What to call it for.
             answer: Handles an `Ask`.
-            asks: Whether `call` takes that second argument.
         """
-        done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-        def work(item: T) -> None:
-            try:
-                result: Any = call(item, done.put) if asks else call(item)
-            except BaseException as error:
-                # A plugin may raise anything, SystemExit included; it is contained here.
-                result = error
-            done.put((item, result))
-
-        # The list is bounded by the caller (a stretch); never a whole plan.
-        waiting: Sequence[T] = list(items)
-        for item in waiting:
-            self._pool.submit(work, item)
-        left = len(waiting)
-        while left:
-            try:
-                got = done.get(timeout=BEAT)
-            except queue.Empty:
-                self._live()
-                continue
-            self._live()
-            came: list[tuple[T, R | BaseException]] = []
-            while True:
-                if isinstance(got, Ask):
-                    answer(got)
-                else:
-                    came.append(got)
-                try:
-                    got = done.get_nowait()
-                except queue.Empty:
-                    break
-            left -= len(came)
-            if came:
-                yield came
+        return Begun(self._pool, self._live, call, items, answer).together()
 
     def _live(self) -> None:
         now = self._clock()
@@ -159,7 +211,7 @@ class Lanes:
         Args:
             calls: The calls.
         """
-        shared = [None, *(self._pool.submit(call) for call in calls[1:])]
+        shared = [None, *(self._pool.submit(copy_context().run, call) for call in calls[1:])]
         results: list[R] = []
         trouble: BaseException | None = None
         for call, future in zip(calls, shared, strict=False):

@@ -10,14 +10,14 @@ from typing import Any, Final
 from crm_bridge.engine.accounts import Connected
 from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.history import History
-from crm_bridge.engine.lanes import batched
+from crm_bridge.engine.lanes import Begun, batched
 from crm_bridge.engine.plan import Known
 from crm_bridge.engine.select import Selection
 from crm_bridge.engine.verify import Renamed, differences
 from crm_bridge.errors import SettingsError
 from crm_bridge.journal.store import Journal
 from crm_bridge.model.abilities import Operation, Profile, Support
-from crm_bridge.model.plans import PAGE
+from crm_bridge.model.plans import PAGE, Batch
 from crm_bridge.model.records import Record, RecordRef, State
 from crm_bridge.model.results import Verdict
 
@@ -257,15 +257,32 @@ def pointed(record: Record, renamed: Renamed) -> Record:
     return dataclasses.replace(record, fields=fields, links=links)
 
 
-def read_each(connected: Connected, refs: Sequence[RecordRef]) -> dict[RecordRef, Record]:
-    """Read records of any kinds; what cannot be read is left out."""
+Reading = Begun[Batch, dict[RecordRef, Record]]
+"""Records of any kinds that are being read."""
+
+
+def begin_each(connected: Connected, refs: Iterable[RecordRef]) -> Reading:
+    """Have records of any kinds read; for `read_each`."""
     by_kind: dict[str, list[RecordRef]] = {}
     for ref in dict.fromkeys(refs):
         by_kind.setdefault(ref.kind, []).append(ref)
     batches = [batch for some in by_kind.values() for batch in connected.batches(some)]
+    return connected.lanes.begin(connected.read_one, batches)
+
+
+def read_each(
+    connected: Connected, refs: Iterable[RecordRef], begun: Reading | None = None
+) -> dict[RecordRef, Record]:
+    """Read records of any kinds; what cannot be read is left out.
+
+    Args:
+        connected: The account.
+        refs: The records.
+        begun: Their `begin_each`, where that has been done.
+    """
     found: dict[RecordRef, Record] = {}
     unread: set[str] = set()
-    for batch, result in connected.lanes.each(connected.read_one, batches):
+    for batch, result in (begun or begin_each(connected, refs)).each():
         if isinstance(result, BaseException):
             unread.add(batch.kind)
         else:

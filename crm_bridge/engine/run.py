@@ -356,16 +356,16 @@ class Run:
                 item.told_done = target.ref.id in earlier.told_done
                 item.turned_away = target.ref.id in earlier.turned_away
                 items.append(item)
+        after = Aftermath(street, self.plan, self.history, self._renames(street))
         for _ in range(REDO):
             seen = self._ahead.take(number, stretch[0][0]) if self._ahead is not None else None
             todo = [i for i in items if i.outcome is None]
-            self._through(street, phases, todo, doubt, seen)
+            self._through(street, phases, todo, doubt, seen, after)
             stale = [i for i in items if street.stopped() is None and _grew_old(i)]
             for item in stale:
                 item.outcome = None
             if not stale:
                 break
-        after = Aftermath(street, self.plan, self.history, self._renames(street))
         now = vendor_now(street.connected)
         after.conclude(phases, items, now)
         if apart and self.plan.operation is Operation.RESTORE:
@@ -399,6 +399,7 @@ class Run:
         items: Sequence[Item],
         doubt: Mapping[RecordRef, Outcome | None],
         seen: Seen | None,
+        after: Aftermath,
     ) -> None:
         """Keep, then every phase, in order."""
         why = street.stopped()
@@ -441,7 +442,11 @@ class Run:
         for phase in phases:
             going = [i for i in items if i.outcome is None and i.start <= phase.number]
             # A lock that archives take off is none of what was voided.
-            send(street, phase, [i for i in going if phase.concerns(i, street.connected)])
+            meant = [i for i in going if phase.concerns(i, street.connected)]
+            if phase is phases[-1]:
+                send(street, phase, meant, after.look_along)
+            else:
+                send(street, phase, meant)
 
     def _trouble(self, connected: Connected, error: BridgeError) -> str:
         """A read that went wrong in the middle of a run stops what is to come, resumable."""

@@ -95,11 +95,22 @@ class _Parcel:
     attempt: int
 
 
-def send(street: Street, phase: Phase, items: Sequence[Item]) -> None:
+def send(
+    street: Street,
+    phase: Phase,
+    items: Sequence[Item],
+    meanwhile: Callable[[Sequence[Item]], None] = lambda items: None,
+) -> None:
     """Bring items through one phase; each leaves with an outcome, or without one where it got through.
 
     An item that got through has `after` as it was read back, and no outcome: the next phase, or the
     end of the street, takes it from there.
+
+    Args:
+        street: What every send of the run has in common.
+        phase: The phase.
+        items: The items.
+        meanwhile: Called with items while they are read back, for reads that need nothing of that.
 
     Raises:
         JournalError: An intent or an outcome could not be made durable.
@@ -116,7 +127,7 @@ def send(street: Street, phase: Phase, items: Sequence[Item]) -> None:
         _round(street, phase, todo)
         asked = [item for item in todo if item.answer is not None]
         _not_applied(asked, again)
-        _settle(street, phase, [i for i in asked if i not in again], again)
+        _settle(street, phase, [i for i in asked if i not in again], again, meanwhile)
         todo = again
 
 
@@ -199,7 +210,7 @@ def _round(street: Street, phase: Phase, items: Sequence[Item]) -> None:
 
     login = street.connected.guard.login
     results = street.connected.lanes.serve(
-        lambda parcel, put: _call(street, phase, parcel, put), parcels, answer, asks=True
+        lambda parcel, put: _call(street, phase, parcel, put), parcels, answer
     )
     renew = False
     for came in results:
@@ -460,7 +471,13 @@ def _not_applied(items: Sequence[Item], again: list[Item]) -> None:
             item.outcome = item.answer
 
 
-def _settle(street: Street, phase: Phase, items: Sequence[Item], again: list[Item]) -> None:
+def _settle(
+    street: Street,
+    phase: Phase,
+    items: Sequence[Item],
+    again: list[Item],
+    meanwhile: Callable[[Sequence[Item]], None],
+) -> None:
     """Read back everything that may have had an effect, and judge it by what is found."""
     waiting = [i for i in items if i.outcome is None]
     doubtful = [i for i in waiting if _verdict(i) is Verdict.UNKNOWN]
@@ -469,7 +486,7 @@ def _settle(street: Street, phase: Phase, items: Sequence[Item], again: list[Ite
         item.hung = True
     _wait(street, phase, doubtful)
     for attempt in range(3):
-        _read_back(street, phase, waiting)
+        _read_back(street, phase, waiting, meanwhile)
         lagging = [i for i in waiting if _lags(street, phase, i)]
         if not lagging or attempt == 2:
             break
@@ -520,7 +537,12 @@ def _wait(street: Street, phase: Phase, doubtful: Sequence[Item]) -> None:
     street.rest(max(0.0, latest + street.settle - clock()))
 
 
-def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
+def _read_back(
+    street: Street,
+    phase: Phase,
+    items: Sequence[Item],
+    meanwhile: Callable[[Sequence[Item]], None],
+) -> None:
     """Read what was sent; a remake is read by the ref that the vendor gave it, or looked for."""
     if not items:
         return
@@ -533,7 +555,9 @@ def _read_back(street: Street, phase: Phase, items: Sequence[Item]) -> None:
             continue
         look[new or item.ref] = item
     try:
-        found: dict[RecordRef, Record] = street.connected.read(list(look)) if look else {}
+        reading = street.connected.begin_read(look) if look else None
+        meanwhile(items)
+        found: dict[RecordRef, Record] = street.connected.read(list(look), reading) if look else {}
     except BridgeError as error:
         for item in items:
             item.after = None

@@ -19,7 +19,7 @@ from crm_bridge_salesforce.reading import QUERIES, Reader
 
 FRESH: Final = 15.0
 """Seconds; the oldest count that is used."""
-MOST: Final = 64
+MOST: Final = 160
 """Batches whose counts wait to be used."""
 
 _FOLLOW: Final = (Effect.FOLLOWS, Effect.MAY_FOLLOW)
@@ -120,8 +120,9 @@ class Tally:
         names = [(r.child, r.via) for r in rules if (r.effect in _FOLLOW) == follows]
         if (rule.child, rule.via) not in names:
             names = [(rule.child, rule.via)]
+        ids = soql.listed(batch.ids)
         queries = [
-            soql.query(["COUNT()"], child, [soql.ids_in(via, batch.ids)], ordered=False)
+            soql.query(["COUNT()"], child, [f"{via} IN {ids}"], ordered=False)
             for child, via in names
         ]
         return _Count(self._clock(), names, queries)

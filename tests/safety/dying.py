@@ -107,6 +107,25 @@ class Death:
             yield
 
 
+class _AtOnce:
+    """As `Begun`, all of it done."""
+
+    def __init__(self, made: list[tuple[Any, Any]]) -> None:
+        self._made = made
+        self.items = [item for item, _ in made]
+
+    def each(self) -> Iterator[tuple[Any, Any]]:
+        """As `Begun.each`."""
+        yield from self._made
+
+    def in_order(self) -> list[tuple[Any, Any]]:
+        """As `Begun.in_order`."""
+        return self._made
+
+    def drop(self) -> None:
+        """Nothing is left to do."""
+
+
 class OneLane:
     """Lanes without threads, so that the same seed gives the same trace."""
 
@@ -118,25 +137,31 @@ class OneLane:
 
     def each(self, call: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """As `Lanes.each`."""
-        for some in self.serve(call, items, lambda ask: ask.granted()):
-            yield from some
+        for item in list(items):
+            yield item, self._made(call, item)
+
+    def begin(self, call: Callable[[Any], Any], items: Iterable[Any]) -> _AtOnce:
+        """As `Lanes.begin`, at once; a death is not contained."""
+        return _AtOnce(list(self.each(call, items)))
 
     def serve(
         self,
         call: Callable[..., Any],
         items: Iterable[Any],
         answer: Callable[[Ask[Any]], None],
-        asks: bool = False,
     ) -> Iterator[list[tuple[Any, Any]]]:
         """As `Lanes.serve`; a death is not contained."""
         for item in list(items):
-            try:
-                result: Any = call(item, answer) if asks else call(item)
-            except Died:
-                raise
-            except BaseException as error:
-                result = error
-            yield [(item, result)]
+            yield [(item, self._made(call, item, answer))]
+
+    @staticmethod
+    def _made(call: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return call(*given)
+        except Died:
+            raise
+        except BaseException as error:
+            return error
 
     def soon(self, call: Callable[[], Any]) -> Future[Any]:
         """As `Lanes.soon`, at once; a death is not contained."""

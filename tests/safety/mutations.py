@@ -261,8 +261,8 @@ MUTATIONS = (
     Mutation(
         "believe that nothing is there at the first look",
         "crm_bridge/engine/keep.py",
-        "connected.read_surely(refs)",
-        "connected.read(refs)",
+        "connected.read_surely(refs, reading)",
+        "connected.read(refs, reading)",
         _core("test_that_there_is_no_trace_of_a_record_is_believed_at_the_second_look"),
     ),
     Mutation(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from crm_bridge.engine.lanes import BEAT, Lanes
+from crm_bridge.guard import Guard
 
 
 @pytest.fixture
@@ -61,3 +63,48 @@ def test_a_sign_of_life_is_given_however_quickly_the_lanes_answer() -> None:
         assert len(dict(own.each(call, range(4)))) == 4
     own.close()
     assert len(beats) >= 3
+
+
+def test_what_is_begun_later_waits_for_what_was_begun_before() -> None:
+    own, made = Lanes(1, lambda: None), list[str]()
+
+    def call(name: str) -> str:
+        made.append(name)
+        return name.upper()
+
+    first, second = own.begin(call, ["a", "b", "c"]), own.begin(call, ["d", "e"])
+    assert second.in_order() == [("d", "D"), ("e", "E")]
+    assert made == ["a", "b", "c", "d", "e"]
+    assert first.in_order() == [("a", "A"), ("b", "B"), ("c", "C")]
+    own.close()
+
+
+def test_what_is_dropped_is_not_begun_any_more() -> None:
+    own, go, made = Lanes(1, lambda: None), threading.Event(), list[int]()
+
+    def call(number: int) -> None:
+        go.wait(30)
+        made.append(number)
+
+    begun = own.begin(call, range(5))
+    begun.drop()
+    go.set()
+    assert own.together([lambda: 1]) == [1]
+    own.close()
+    assert made in ([], [0])
+
+
+def test_calls_in_lanes_are_counted_for_the_work_that_began_them(lanes: Lanes) -> None:
+    guard = Guard("acme", clock=lambda: 0.0, sleep=lambda seconds: None)
+
+    def call(number: int) -> list[None]:
+        ask = partial(guard.ask, lambda: None)
+        return lanes.together([ask] * number)
+
+    with guard.counting() as some:
+        begun = lanes.begin(call, [1, 2, 3])
+    other = lanes.begin(call, [5])
+    with guard.counting() as own:
+        guard.ask(lambda: None)
+        assert len(begun.in_order() + other.in_order()) == 4
+    assert (some.calls, own.calls, guard.calls) == (6, 1, 12)

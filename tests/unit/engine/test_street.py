@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from crm_bridge.adapter import Adapter
 from crm_bridge.bridge import Bridge
 from crm_bridge.errors import PlanBlocked, PlanMoved, SettingsError
 from crm_bridge.journal.store import Entry, Journal
+from crm_bridge.model.abilities import CascadeRule
 from crm_bridge.model.plans import Severity
+from crm_bridge.model.records import RecordRef
 from crm_bridge.model.results import Verdict
 from crm_bridge.testing.memory import MemoryAdapter
 from crm_bridge.testing.world import World
@@ -484,3 +487,60 @@ def test_what_was_made_anew_with_its_parent_is_not_made_again_by_a_resume(
     assert (told.verdict, told.new_ref is not None) == (Verdict.DONE, True)
     assert len(world["mem"].hanging([told.new_ref.id], "Note", "company")) == notes
     assert told.problem.code == "followers"
+
+
+def test_of_many_what_hangs_on_one_that_moved_is_left_as_it_is(
+    world: World, bridge: Bridge
+) -> None:
+    companies = [world["mem"].add("Company", name=f"c{n}") for n in range(130)]
+    notes = [world["mem"].add("Note", company=ref.id, body="n") for ref in companies]
+    plan = bridge.plan("delete", [str(ref) for ref in companies], limit_share=None, **WHY)
+    world.act("mem", "edit", "Company", [companies[7].id], fields={"name": "another"})
+    receipt = bridge.apply(plan, confirm=plan.confirm)
+    told = {outcome.ref: outcome for outcome in receipt.outcomes}
+    assert (told[companies[7]].verdict, told[companies[7]].problem.code) == (
+        Verdict.SKIPPED,
+        "changed",
+    )
+    assert receipt.counts[Verdict.DONE] == 129
+    kept = bridge.history.journal.followers(receipt.run, companies)
+    assert {s.record.ref for some in kept.values() for s in some} == {*notes} - {notes[7]}
+    states = [world["mem"].records[note.id].state.value for note in notes]
+    assert states == ["deleted"] * 7 + ["live"] + ["deleted"] * 122
+
+
+def test_what_follows_a_little_later_than_its_parent_is_looked_at_again(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = world["mem"]
+    company = tenant.add("Company", name="late")
+    notes = [tenant.add("Note", company=company.id, body="n") for _ in range(3)]
+    plan = bridge.plan("delete", [str(company)], **WHY)
+    before = {note.id: deepcopy(tenant.records[note.id]) for note in notes}
+    delete = tenant.delete
+
+    def lagging(one: str) -> str:
+        code = delete(one)
+        tenant.stale.update({id_: (entry, 1) for id_, entry in before.items()})
+        return code
+
+    monkeypatch.setattr(tenant, "delete", lagging)
+    (outcome,) = bridge.apply(plan).outcomes
+    assert (outcome.verdict, outcome.problem) == (Verdict.DONE, None)
+    # Without the second look all three would have been told to have stayed.
+    assert not tenant.stale
+
+
+def test_a_plan_of_many_reaches_what_plans_of_each_would(world: World, bridge: Bridge) -> None:
+    companies = [world["mem"].add("Company", name=f"c{n}") for n in range(120)]
+    for n, company in enumerate(companies):
+        for kind in ("Note", "Contact", "Deal")[: n % 4]:
+            world["mem"].add(kind, company=company.id, name=f"{kind} {n}")
+    many = bridge.plan("delete", [str(ref) for ref in companies], limit_share=None, **WHY)
+    found = {(touch.rule, ref) for touch in many.touches for ref in touch.refs}
+    each: set[tuple[CascadeRule, RecordRef]] = set()
+    for part in (companies[:60], companies[60:]):
+        plan = bridge.plan("delete", [str(ref) for ref in part], limit_share=None, **WHY)
+        each |= {(touch.rule, ref) for touch in plan.touches for ref in touch.refs}
+    assert found == each
+    assert sum(touch.count or 0 for touch in many.touches) == len(found) == 150
