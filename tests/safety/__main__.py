@@ -1,4 +1,4 @@
-"""All crash points: `python -m tests.safety [--vendor V] [--verb V] [--kind K] [--every N] [--journal]`."""
+"""All crash points: `python -m tests.safety [--vendor V] [--verb V] [--kind K] [--every N] [--lies]`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.safety.answers import LIES
 from tests.safety.ground import VERBS, Ground, Point, Scene, fresh, points, try_point
 from tests.safety.wire import KINDS
 
@@ -18,7 +19,8 @@ def main() -> int:
     parser.add_argument("--soak", action="store_true", help="all of them (the default)")
     parser.add_argument("--vendor", action="append", choices=tuple(VERBS))
     parser.add_argument("--verb", action="append")
-    parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--kind", action="append", choices=(*KINDS, *LIES))
+    parser.add_argument("--lies", action="store_true", help="answers that lie, at every write")
     parser.add_argument("--at", type=int, default=0)
     parser.add_argument("--every", type=int, default=1, help="only every Nth point")
     asked = parser.parse_args()
@@ -31,7 +33,10 @@ def main() -> int:
                     scene = Scene(ground, verb)
                     scene.prepare()
                     mine = wrong = 0
-                    for n, point in enumerate(points(scene, asked.kind or KINDS)):
+                    every = points(scene, asked.kind or KINDS)
+                    if asked.lies:
+                        every = (p for p in points(scene, LIES) if scene.writes(p.at))
+                    for n, point in enumerate(every):
                         if n % asked.every or (asked.at and point.at != asked.at):
                             continue
                         mine += 1
@@ -57,7 +62,7 @@ def _deaths(
     scene: Scene, root: Path, asked: argparse.Namespace, tried: int, bad: int
 ) -> tuple[int, int]:
     """SIGKILL at every transaction of the journal: before it, in it, after it, before its head."""
-    if asked.kind or asked.at:
+    if asked.kind or asked.at or asked.lies:
         return tried, bad
     for when in ("before", "within", "after", "head"):
         n = 1

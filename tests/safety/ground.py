@@ -160,6 +160,7 @@ class Scene:
         verb: One of `VERBS`.
         count: How many records.
         raised: Caps that are raised by name.
+        writing: Which requests of the clean run were writes.
     """
 
     ground: Ground
@@ -172,6 +173,7 @@ class Scene:
     requests: int = 0
     effects: Counter[str] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
+    writing: list[bool] = field(default_factory=list)
 
     def prepare(self) -> None:
         """Make a clean run, and remember it.
@@ -188,8 +190,13 @@ class Scene:
             assert ended.code == 0, (self.ground.vendor, self.verb, ended)
             self.requests = len(self.ground.wire.passed)
             self.lines = [passed.line for passed in self.ground.wire.passed]
+            self.writing = [line["write"] for line in self.ground.log()[-self.requests :]]
             self.after = self.ground.truth()
             self.effects = effects(self.ground.log(), since)
+
+    def writes(self, at: int) -> bool:
+        """Whether a request of the clean run, by its number from 1, was a write."""
+        return self.writing[at - 1]
 
     def set_the_stage(self, folder: Path) -> list[str]:
         """Begin anew, do what comes before the verb, and give the words of the command."""

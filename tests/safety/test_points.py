@@ -29,7 +29,7 @@ def grounds() -> Iterator[dict[str, Ground]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "verb" in metafunc.fixturenames:
+    if "grounds" in metafunc.fixturenames:
         verbs = VERBS if metafunc.config.getoption("--soak") else SAMPLE
         pairs = [(vendor, verb) for vendor, some in verbs.items() for verb in some]
         metafunc.parametrize(("vendor", "verb"), pairs)
@@ -53,6 +53,26 @@ def test_one_resume_settles_whatever_went_wrong(
         wrong = try_point(scene, point, fresh(tmp_path, "point"))
         assert not wrong, f"{point} ({scene.lines[point.at - 1]}): {wrong}"
     print(f"{vendor} {verb}: {len(chosen)} points")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "verb", "lie"),
+    [
+        ("salesforce", "delete", "row_of_another"),
+        ("hubspot", "void", "row_missing"),
+        ("zoho", "restore", "refused_after"),
+        ("fxiaoke", "void", "html_after"),
+    ],
+)
+def test_an_answer_that_lies_is_not_believed(
+    vendor: str, verb: str, lie: str, tmp_path: Path
+) -> None:
+    """All of them with `python -m tests.safety --lies`."""
+    with Ground(vendor) as ground:
+        scene = Scene(ground, verb, 2)
+        scene.prepare()
+        at = next(n for n in range(1, scene.requests + 1) if scene.writes(n))
+        assert not try_point(scene, Point(lie, at), fresh(tmp_path, "point"))
 
 
 def _sample(scene: Scene, every: list[Point], seed: str) -> list[Point]:

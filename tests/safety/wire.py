@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.safety.answers import LIES, lying
+
 KINDS = (
     "killed_before",
     "killed_after",
@@ -162,6 +164,8 @@ class Wire:
             return answer[: max(1, len(answer) - 20)], True
         if kind == "unwell_after":
             return _UNWELL, False
+        if kind in LIES:
+            return lying(kind, answer), False
         if kind == "other_answer":
             return self._last or answer, False
         assert kind == "doubled", kind
