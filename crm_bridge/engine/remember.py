@@ -8,7 +8,6 @@ from typing import Any
 
 from crm_bridge.engine.connect import Accounts
 from crm_bridge.engine.history import History
-from crm_bridge.engine.leftover import unfinished
 from crm_bridge.engine.work import vendor_now
 from crm_bridge.errors import BridgeError
 from crm_bridge.model.abilities import Operation, Undo
@@ -41,10 +40,7 @@ def _counts(history: History, run: str) -> tuple[dict[Verdict, int], int]:
         told = finish.entry.body
         counts = {verdict: int(told["counts"].get(verdict.value, 0)) for verdict in Verdict}
         return counts, int(told["left"])
-    counts, left = dict.fromkeys(Verdict, 0), 0
-    for outcome in history.outcomes(run):
-        counts[outcome.verdict] += 1
-        left += unfinished(outcome)
+    counts, left = history.counted(run)
     return counts, left + (finish is None and lock is None)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crm_bridge.bridge import Bridge
+from crm_bridge.engine.leftover import unfinished
 from crm_bridge.model.plans import Plan
 from crm_bridge.model.records import Link, RecordRef
 from crm_bridge.testing.world import World
@@ -70,6 +71,15 @@ def staged(verb: str, world: World, bridge: Bridge) -> Plan:
     return bridge.plan("restore", first)
 
 
+def assert_counted(bridge: Bridge) -> None:
+    """What is said of every run, counted by the page, is what its outcomes say one by one."""
+    for run in bridge.runs():
+        if bridge.history.whole(run.run):
+            walked = list(bridge.history.outcomes(run.run))
+            assert {v: n for v, n in run.counts.items() if n} == Counter(o.verdict for o in walked)
+            assert run.state == "finished" or any(map(unfinished, walked)) or not walked
+
+
 def run_and_die(
     verb: str,
     open_bridge: Callable[..., Bridge],
@@ -89,6 +99,7 @@ def run_and_die(
     bridge.close()
     for step in (again, 0) if again else (0,):
         bridge = open_bridge()
+        assert_counted(bridge)
         try:
             with Death(step, after).at_work():
                 # The run where there is one, else the plan, for it is not known yet.
