@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Final
 
-from crm_bridge.engine.leftover import Leftover, Verdicts, leftover
+from crm_bridge.engine.leftover import Leftover, Verdicts, leftover, unfinished
 from crm_bridge.engine.plan import Known
 from crm_bridge.engine.planfile import build, outcome_of, target_of
 from crm_bridge.engine.spool import Rows
@@ -197,16 +197,20 @@ class History:
             if step.after is not None:
                 continue
             found = self.leftover(run, number)
-            for told in found.pages.values():
-                words += told.counts
-                left += told.left
             for written in self.journal.entries(run, ("step_page",), step=number):
                 page, rows = written.entry.page, written.entry.body
-                if page in found.pages and found.pages[page].counts.total() == len(rows):
+                told = found.pages.get(page)
+                if told is not None and told.counts.total() == len(rows):
+                    words += told.counts
+                    left += told.left
                     continue
+                # A run that is under way may have written down more of it since.
                 known = self.verdicts(run, number, page) or {}
                 for row in rows:
-                    if row[0] not in known:
+                    if (outcome := known.get(row[0])) is not None:
+                        words[outcome.verdict] += 1
+                        left += unfinished(outcome)
+                    else:
                         doubt = found.tried.get(row[0]) is False
                         words[Verdict.UNKNOWN if doubt else Verdict.SKIPPED] += 1
                         left += 1

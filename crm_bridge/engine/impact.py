@@ -114,7 +114,7 @@ _Key = tuple[str, frozenset[Operation], int, str]
 _Found = list[Record] | int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reaching:
     """What hangs right on some records, which is being asked, and the calls that it takes."""
 
@@ -178,6 +178,7 @@ class TouchBook:
     _rows: dict[tuple[str, CascadeRule], _Row] = field(default_factory=dict)
     _parents: dict[_Key, Spool[RecordRef]] = field(default_factory=dict)
     _ahead: dict[_Key, _Ahead] = field(default_factory=dict)
+    _reaching: list[Reaching] = field(default_factory=list)
 
     def begin_reach(
         self, connected: Connected, operations: Collection[Operation], refs: Sequence[RecordRef]
@@ -189,7 +190,9 @@ class TouchBook:
         if len(refs) <= connected.profile.read_batch:
             return None
         with connected.guard.counting() as counted:
-            return Reaching(begin_followers(connected, operations, refs), counted)
+            reaching = Reaching(begin_followers(connected, operations, refs), counted)
+        self._reaching.append(reaching)
+        return reaching
 
     def reach(
         self,
@@ -209,6 +212,8 @@ class TouchBook:
         Raises:
             BridgeError: A call went wrong.
         """
+        if reaching is not None:
+            self._reaching.remove(reaching)
         if not refs:
             if reaching is not None:
                 reaching.begun.drop()
@@ -248,6 +253,8 @@ class TouchBook:
 
     def drop(self) -> None:
         """Ask no more: nobody wants the plan."""
+        for reaching in self._reaching:
+            reaching.begun.drop()
         for ahead in self._ahead.values():
             for begun in ahead.begun:
                 begun.drop()
@@ -306,6 +313,10 @@ class TouchBook:
             if name != crm:
                 continue
             ahead = self._ahead.get(key, _Ahead())
+            if ahead.begun:
+                # In the order of kinds, so that a record's touch is the same one every time.
+                self._later(connected, waiting)
+                waiting, held = [], 0
             for begun in ahead.begun:
                 self._others(connected, [depth] * len(begun.items), begun)
             for some in batched(islice(refs, ahead.parents, None), _AT_ONCE):

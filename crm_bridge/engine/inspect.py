@@ -63,14 +63,46 @@ def begin_followers(
     by_kind: dict[str, list[RecordRef]] = {}
     for ref in parents:
         by_kind.setdefault(ref.kind, []).append(ref)
-    work = [
-        (batch, rule)
-        for kind, refs in by_kind.items()
-        for rule in rules_for(connected, kind, operations)
-        if rule.effect in TAKEN_ALONG
-        for batch in connected.parents(refs)
-    ]
+    work: list[Reach] = []
+    for kind, refs in by_kind.items():
+        batches = list(connected.parents(refs))
+        rules = rules_for(connected, kind, operations)
+        work += [(b, rule) for rule in rules if rule.effect in TAKEN_ALONG for b in batches]
+    return _begin(connected, work)
+
+
+def _begin(connected: Connected, work: Sequence[Reach]) -> Begun[Reach, list[Record]]:
     return connected.lanes.begin(lambda w: list(connected.adapter.children(*w)), work)
+
+
+def _of_wanted(
+    connected: Connected, begun: Begun[Reach, list[Record]], wanted: Container[RecordRef]
+) -> list[tuple[Reach, list[Record] | BaseException]]:
+    """What was found for the wanted parents of each batch, in order.
+
+    Where another parent of a batch may be why it failed, or may be whose child it is that names
+    nobody, the wanted ones are asked about alone.
+    """
+    results = begun.in_order()
+    again: dict[int, Reach] = {}
+    mine: dict[int, tuple[RecordRef, ...]] = {}
+    for number, ((batch, rule), children) in enumerate(results):
+        if id(batch) not in mine:
+            mine[id(batch)] = tuple(ref for ref in batch if ref in wanted)
+        refs = mine[id(batch)]
+        if len(refs) == len(batch):
+            continue
+        if not refs:
+            results[number] = ((batch, rule), [])
+        elif isinstance(children, BaseException) or not all(
+            Parents(batch).named(child, rule) for child in children
+        ):
+            again[number] = (dataclasses.replace(batch, refs=refs), rule)
+    for number, result in zip(
+        again, _begin(connected, list(again.values())).in_order(), strict=True
+    ):
+        results[number] = result
+    return results
 
 
 def followers(
@@ -98,14 +130,16 @@ def followers(
     sure = set(parents)
     level = {ref: ref for ref in parents}
     for depth in range(1, MAX_DEPTH + 1):
-        given = begun if depth == 1 else None
-        asking = given or begin_followers(connected, operations, list(level))
         below: dict[RecordRef, RecordRef] = {}
         # In order, so that the first relation that reaches a record is the same one every time.
-        for (batch, rule), children in asking.in_order():
+        if begun is not None and depth == 1:
+            results = _of_wanted(connected, begun, level)
+        else:
+            results = begin_followers(connected, operations, list(level)).in_order()
+        for (batch, rule), children in results:
             if isinstance(children, BaseException):
                 raise contained(children, connected.crm)
-            theirs = Parents(batch, None if given is None else level)
+            theirs = Parents(batch, level)
             for child in children:
                 if child.ref in seen or child.ref in level:
                     continue
@@ -144,7 +178,7 @@ class Parents:
 
     Args:
         batch: The records whose children were asked for.
-        wanted: Those of them that are wanted first; None for all.
+        wanted: Those of them that are told first where a child hangs on several; None for all.
     """
 
     def __init__(self, batch: Batch, wanted: Container[RecordRef] | None = None) -> None:
@@ -153,14 +187,16 @@ class Parents:
 
     def of(self, child: Record, rule: CascadeRule) -> RecordRef:
         """Which of them a child hangs on, by the field or the link that the rule names."""
+        return self.named(child, rule) or self._refs[0]
+
+    def named(self, child: Record, rule: CascadeRule) -> RecordRef | None:
+        """As `of`; None where the child names none of them."""
         found: RecordRef | None = None
         for ref in self._named(child, rule):
             if self._wanted is None or ref in self._wanted:
                 return ref
             found = found or ref
-        if found is None and self._wanted is not None:
-            found = next((ref for ref in self._refs if ref in self._wanted), None)
-        return found or self._refs[0]
+        return found
 
     def _named(self, child: Record, rule: CascadeRule) -> Iterator[RecordRef]:
         for value in flat(child.fields.get(rule.via)):

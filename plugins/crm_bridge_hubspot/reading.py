@@ -61,7 +61,8 @@ class Told:
     """Associations as a read told them a moment ago: whole records come with all of theirs.
 
     What was told is forgotten after a minute of HubSpot's clock, with every write of ours, and where
-    it is of too many records.
+    it is of too many records. What a run sends stands on a read of its own all the same: associations
+    are part of a record's fingerprint, so one that gained or lost any since is left out as changed.
 
     Args:
         now: HubSpot's clock.

@@ -14,8 +14,7 @@ from crm_bridge_salesforce.simulator_org import Trouble
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<texts>\(\s*'[^'\\]*'(?:\s*,\s*'[^'\\]*')*\s*\))
-    | (?P<string>'(?:\\.|[^'\\])*')
+      (?P<string>'(?:\\.|[^'\\])*')
     | (?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))
     | (?P<date>\d{4}-\d\d-\d\d(?!\d))
     | (?P<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
@@ -24,8 +23,9 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_TEXTS = re.compile(r"\s*(?P<texts>\(\s*'[^'\\]*'(?:\s*,\s*'[^'\\]*')*\s*\))")
+"""A list of plain texts, which after IN is one token: lists of ids have hundreds."""
 _TEXT = re.compile(r"'([^'\\]*)'")
-"""One of the `texts` above: a list of plain texts is one token, as lists of ids have hundreds."""
 _ESCAPES: Final = {
     "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\",
     "_": "_", "%": "%",
@@ -121,7 +121,8 @@ class _Reader:
         self.tokens: list[tuple[str, str, int]] = []
         at, end = 0, len(text.rstrip())
         while at < end:
-            found = _TOKEN.match(text, at)
+            listed = bool(self.tokens) and self.tokens[-1][1].upper() == "IN"
+            found = (_TEXTS.match(text, at) if listed else None) or _TOKEN.match(text, at)
             if found is None:
                 start = at + len(text[at:]) - len(text[at:].lstrip())
                 raise pointed(text, start, f"unexpected token: '{text[start]}'")
@@ -144,8 +145,7 @@ class _Reader:
         kind, text, at = token or self.peek()
         if kind == "end":
             return Trouble("MALFORMED_QUERY", "unexpected end of query")
-        shown = "(" if kind == "texts" else text
-        return pointed(self.text, at, f"unexpected token: '{shown}'")
+        return pointed(self.text, at, f"unexpected token: '{text}'")
 
     def word(self, *words: str) -> str | None:
         kind, text, _ = self.peek()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 
 from crm_bridge.adapter import Adapter
 from crm_bridge.bridge import Bridge
-from crm_bridge.errors import PlanBlocked, PlanMoved, SettingsError
+from crm_bridge.engine.history import History
+from crm_bridge.engine.leftover import Leftover
+from crm_bridge.errors import PlanBlocked, PlanMoved, Rejected, SettingsError
 from crm_bridge.journal.store import Entry, Journal
 from crm_bridge.model.abilities import CascadeRule
-from crm_bridge.model.plans import Severity
-from crm_bridge.model.records import RecordRef
+from crm_bridge.model.plans import Batch, Severity
+from crm_bridge.model.records import Record, RecordRef
 from crm_bridge.model.results import Verdict
 from crm_bridge.testing.memory import MemoryAdapter
 from crm_bridge.testing.world import World
@@ -544,3 +547,56 @@ def test_a_plan_of_many_reaches_what_plans_of_each_would(world: World, bridge: B
         each |= {(touch.rule, ref) for touch in plan.touches for ref in touch.refs}
     assert found == each
     assert sum(touch.count or 0 for touch in many.touches) == len(found) == 150
+
+
+def test_of_many_one_that_is_gone_since_keeps_nobody_else_from_going(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = world["mem"]
+    companies = [tenant.add("Company", name=f"c{n}") for n in range(130)]
+    notes = [tenant.add("Note", company=ref.id, body="n") for ref in companies]
+    plan = bridge.plan("delete", [str(ref) for ref in companies], limit_share=None, **WHY)
+    world.act("mem", "delete", "Company", [companies[7].id])
+    children = MemoryAdapter.children
+
+    def strict(self: MemoryAdapter, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
+        if any(tenant.records[one].state.value != "live" for one in batch.ids):
+            raise Rejected("the id given seems to be invalid")
+        return children(self, batch, rule)
+
+    monkeypatch.setattr(MemoryAdapter, "children", strict)
+    receipt = bridge.apply(plan, confirm=plan.confirm)
+    assert (receipt.halted, receipt.counts[Verdict.DONE]) == (None, 129)
+    assert receipt.counts[Verdict.ALREADY] == 1
+    kept = bridge.history.journal.followers(receipt.run, companies)
+    assert {s.record.ref for some in kept.values() for s in some} == {*notes} - {notes[7]}
+
+
+def test_of_many_a_child_that_names_nobody_is_given_to_none_that_it_does_not_hang_on(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = world["mem"]
+    companies = [tenant.add("Company", name=f"c{n}") for n in range(130)]
+    note = tenant.add("Note", company=companies[7].id, body="n")
+    plan = bridge.plan("delete", [str(ref) for ref in companies], limit_share=None, **WHY)
+    world.act("mem", "edit", "Company", [companies[7].id], fields={"name": "another"})
+    children = MemoryAdapter.children
+
+    def nameless(self: MemoryAdapter, batch: Batch, rule: CascadeRule) -> Iterator[Record]:
+        for child in children(self, batch, rule):
+            yield dataclasses.replace(child, fields={"body": "n"}, links=())
+
+    monkeypatch.setattr(MemoryAdapter, "children", nameless)
+    receipt = bridge.apply(plan, confirm=plan.confirm)
+    assert (receipt.counts[Verdict.DONE], receipt.counts[Verdict.SKIPPED]) == (129, 1)
+    assert bridge.history.journal.followers(receipt.run, companies) == {}
+    assert state(world, str(note)) == "live"
+
+
+def test_a_run_under_way_is_counted_whole_though_a_page_was_written_meanwhile(
+    world: World, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = bridge.apply(bridge.plan("delete", refs(world, "Lead", 12), **WHY))
+    # As a process sees it that looked before the run wrote its last page.
+    monkeypatch.setattr(History, "leftover", lambda self, run, step: Leftover())
+    assert bridge.history.counted(receipt.run) == (dict(receipt.counts), 0)
