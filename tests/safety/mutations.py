@@ -266,6 +266,22 @@ MUTATIONS = (
         _core("test_that_there_is_no_trace_of_a_record_is_believed_at_the_second_look"),
     ),
     Mutation(
+        "believe that what went along stayed at the first look",
+        "crm_bridge/engine/aftermath.py",
+        "if ref not in found or self._as_before(snapshot, found[ref])",
+        "if ref not in found",
+        "tests/unit/engine/test_street.py"
+        "::test_what_follows_a_little_later_than_its_parent_is_looked_at_again",
+    ),
+    Mutation(
+        "let one that went since the plan keep all others from going",
+        "crm_bridge/engine/inspect.py",
+        "        results[number] = result\n",
+        "        pass\n",
+        "tests/unit/engine/test_street.py"
+        "::test_of_many_one_that_is_gone_since_keeps_nobody_else_from_going",
+    ),
+    Mutation(
         "never look whether a remake was doubled",
         "crm_bridge/engine/anew.py",
         "        self._remember(made)\n        self._told_once(made)\n",
