@@ -56,9 +56,10 @@ class Connected:
         if record.state is not State.LIVE:
             return record
         kind = record.ref.kind
-        if kind not in self._marks:
-            self._marks[kind] = marks_of(kind, self.profile)
-        state = state_by_marks(record, self._marks[kind])
+        marks = self._marks.get(kind)
+        if marks is None:
+            marks = self._marks[kind] = marks_of(kind, self.profile)
+        state = state_by_marks(record, marks)
         return record if state is None else dataclasses.replace(record, state=state)
 
     def batches(self, refs: Iterable[RecordRef]) -> Iterator[Batch]:
@@ -132,16 +133,19 @@ class Connected:
         Raises:
             Unreachable: The answer names a record that was not asked for, or one twice.
         """
-        asked = set(batch.refs)
+        left = set(batch.refs)
         found: dict[RecordRef, Record] = {}
         for record in self.adapter.read(batch):
-            if record.ref not in asked or record.ref in found:
+            ref = record.ref
+            try:
+                left.remove(ref)
+            except KeyError:
                 raise Unreachable(
-                    f"{self.crm} answered for {record.ref}, which was not asked for or came twice.",
+                    f"{self.crm} answered for {ref}, which was not asked for or came twice.",
                     answered=True,
-                )
-            found[record.ref] = self.judged(record)
-        for ref in asked - set(found):
+                ) from None
+            found[ref] = self.judged(record)
+        for ref in left:
             # No word of it at all: neither there nor gone.
             found[ref] = Record(ref, State.GONE, unreadable=True)
         return found

@@ -447,9 +447,8 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
         for rows, some in going.items()
     }
     prints = {
-        record.ref: record.fingerprint(profile.vendor_set)
-        for some in going.values()
-        for record, _ in some
+        rows: [record.fingerprint(profile.vendor_set) for record, _ in some]
+        for rows, some in going.items()
     }
     settled = _prechecked(draft, connected, records, checking)
     for record, verdict in staying:
@@ -466,7 +465,7 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
         barred = _barred(draft, connected, operations, free)
         gone: list[RecordRef] = []
         lookups = _lookups(draft, connected, some[0][0].ref.kind, operations)
-        for record, chosen in some:
+        for (record, chosen), print_ in zip(some, prints[rows], strict=True):
             ref = record.ref
             outcome = settled.get(ref)
             if outcome is None and (by := blockers.get(ref.id)) is not None:
@@ -477,7 +476,7 @@ def _inspect(draft: _Draft, connected: Connected, refs: Sequence[RecordRef]) -> 
                 draft.settle(connected, outcome)
                 continue
             ties = () if lookups is None else ties_of(record, *lookups)
-            draft.go(chosen, Target(ref, prints[ref], chosen.evidence, ties=ties))
+            draft.go(chosen, Target(ref, print_, chosen.evidence, ties=ties))
             draft.weight.add(record, profile.measures)
             gone.append(ref)
         draft.book.reach(connected, operations, gone, reaching[rows])

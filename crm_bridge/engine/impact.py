@@ -220,8 +220,9 @@ class TouchBook:
             return
         measures, crm = connected.profile.measures, connected.crm
         key = (crm, frozenset(operations))
+        parents = self._parents_at(*key, 1, refs[0].kind)
         for ref in refs:
-            self._parent(*key, 1, ref)
+            parents.append(ref)
         if reaching is None:
             with connected.guard.counting() as counted:
                 reaching = Reaching(begin_followers(connected, operations, refs), counted)
@@ -232,7 +233,8 @@ class TouchBook:
                 row = self._row(crm, one.rule, one.depth)
                 self._add(row, one.record.ref, one.parent.id)
                 row.weight.add(one.record, measures)
-                self._parent(*key, one.depth + 1, one.record.ref)
+                below = one.record.ref
+                self._parents_at(*key, one.depth + 1, below.kind).append(below)
         made = reaching.counted.calls + deeper.calls
         self.calls[crm] = self.calls.get(crm, 0) + made
 
@@ -366,13 +368,13 @@ class TouchBook:
 
         return connected.lanes.begin(look, work)
 
-    def _parent(
-        self, crm: str, operations: frozenset[Operation], depth: int, ref: RecordRef
-    ) -> None:
-        key = (crm, operations, depth, ref.kind)
+    def _parents_at(
+        self, crm: str, operations: frozenset[Operation], depth: int, kind: str
+    ) -> Spool[RecordRef]:
+        key = (crm, operations, depth, kind)
         if key not in self._parents:
             self._parents[key] = _spool(crm)
-        self._parents[key].append(ref)
+        return self._parents[key]
 
     def _left_out(self, ref: RecordRef) -> bool:
         return self.selected(ref) or mark_of(ref) in self._counted

@@ -190,8 +190,8 @@ MUTATIONS = (
     Mutation(
         "keep whatever a read answers",
         "crm_bridge/engine/accounts.py",
-        "            if record.ref not in asked or record.ref in found:",
-        "            if not asked:",
+        "                left.remove(ref)",
+        "                left.discard(ref)",
         _core("test_a_read_that_answers_for_another_record_keeps_and_sends_nothing"),
     ),
     Mutation(
