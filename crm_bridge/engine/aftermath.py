@@ -79,13 +79,12 @@ class Aftermath:
         """Children were announced to follow: each is read back, and a difference is its parent's."""
         reading, self._reading = self._reading, None
         found = read_each(self._connected, (), reading) if reading is not None else {}
-        kept = {s.record.ref: s for i in items for s in i.followers if s.effect == Effect.FOLLOWS}
         # What was not seen to have gone may only have been looked at too soon.
         found.update(
             self._read(
                 [
                     ref
-                    for ref, snapshot in kept.items()
+                    for ref, snapshot in _to_follow(items).items()
                     if ref not in found or self._as_before(snapshot, found[ref])
                 ]
             )
@@ -363,9 +362,9 @@ class Aftermath:
         return read_each(self._connected, refs)
 
 
-def _to_follow(items: Sequence[Item]) -> list[RecordRef]:
-    """What was announced to go along with these for sure."""
-    return [s.record.ref for i in items for s in i.followers if s.effect == Effect.FOLLOWS]
+def _to_follow(items: Sequence[Item]) -> dict[RecordRef, Snapshot]:
+    """What was announced to go along with these for sure, as it was kept."""
+    return {s.record.ref: s for i in items for s in i.followers if s.effect == Effect.FOLLOWS}
 
 
 _COMPARED = frozenset({"lost", "followers_differ", "differs", "set_by_vendor"})
